@@ -1,0 +1,126 @@
+//! The push phase: one change marks everything it may reach, each node once.
+//!
+//! Direct readers become dirty, nodes beyond them pending. A node that is marked already has passed
+//! the mark on, so the walk stops there; that is what keeps it linear in ladders of diamonds. A
+//! running reader is marked only if its current run has read the node: what it has not read yet, it
+//! will read fresh.
+
+use super::node::{COMPUTATION, DIRTY, Graph, KIND, MARKED, NONE, NodeId, OUTPUT};
+use super::node::{PENDING, QUEUED, RUNNING, SOURCE, WATCHED};
+
+impl Graph {
+    /// A source has a new value: direct readers become Dirty, those beyond Pending, and watched
+    /// ones are queued. Does nothing for a node that has gone or is not a source.
+    pub fn source_changed(&mut self, source: NodeId) {
+        if self.is(source, SOURCE) {
+            self.node_mut(source.index).flags &= !DIRTY;
+            self.changed(source.index);
+        }
+    }
+
+    /// A source was written but the write may still be undone: the source is Dirty and everything
+    /// beyond it Pending, until a walk or the host asks [`Host::commit`](super::Host::commit)
+    /// whether it really changed and tells [`Graph::source_settled`].
+    pub fn source_touched(&mut self, source: NodeId) {
+        if self.is(source, SOURCE) && self.node(source.index).flags & DIRTY == 0 {
+            self.node_mut(source.index).flags |= DIRTY;
+            self.mark_beyond(source.index);
+        }
+    }
+
+    /// Ends what [`Graph::source_touched`] began: with `changed` direct readers become Dirty,
+    /// without it they may turn out to be clean.
+    pub fn source_settled(&mut self, source: NodeId, changed: bool) {
+        if self.is(source, SOURCE) {
+            self.node_mut(source.index).flags &= !DIRTY;
+            if changed {
+                self.changed(source.index);
+            }
+        }
+    }
+
+    /// One output of a computation has a new value: its direct readers become Dirty, those beyond
+    /// Pending. Legal during the producer's run and after it; a reader that has become Clean in
+    /// between, because of a cycle, is marked again.
+    pub fn output_changed(&mut self, output: NodeId) {
+        if self.is(output, OUTPUT) {
+            self.changed(output.index);
+        }
+    }
+
+    /// The computation has to run again for a reason outside the graph: it is Dirty, what lies
+    /// beyond it Pending. While it runs, the mark stays for after the run.
+    pub fn invalidate(&mut self, computation: NodeId) {
+        if !self.is(computation, COMPUTATION) {
+            return;
+        }
+        self.node_mut(computation.index).flags |= DIRTY;
+        self.requeue(computation.index);
+        self.mark_beyond(computation.index);
+    }
+
+    /// Direct readers become dirty, those beyond pending.
+    #[inline]
+    pub(crate) fn changed(&mut self, index: u32) {
+        let mut link = self.node(index).subs;
+        while link != NONE {
+            let edge = *self.edge(link);
+            link = edge.next_sub;
+            let flags = self.node(edge.sub).flags;
+            if flags & (MARKED | RUNNING | QUEUED | WATCHED | KIND) == (PENDING | COMPUTATION) {
+                self.node_mut(edge.sub).flags = flags | DIRTY;
+            } else if flags & KIND != OUTPUT && self.mark_one(edge.dep, edge.sub, DIRTY) {
+                self.mark_from(self.node(edge.sub).subs);
+            }
+        }
+    }
+
+    /// Everything beyond a node becomes pending.
+    #[inline]
+    pub(crate) fn mark_beyond(&mut self, index: u32) {
+        self.mark_from(self.node(index).subs);
+    }
+
+    /// Marks one reader; `true` if its own readers have to follow.
+    #[inline]
+    fn mark_one(&mut self, dep: u32, sub: u32, mark: u32) -> bool {
+        let flags = self.node(sub).flags;
+        if flags & RUNNING != 0 {
+            if self.node(dep).read_stamp >= self.node(sub).run_stamp {
+                self.node_mut(sub).flags = flags | mark;
+            }
+            return false;
+        }
+        self.node_mut(sub).flags = flags | mark;
+        if flags & (WATCHED | QUEUED) == WATCHED {
+            self.node_mut(sub).flags = flags | mark | QUEUED;
+            let id = self.id(sub);
+            self.queue.push_back(id);
+        }
+        flags & MARKED == 0
+    }
+
+    /// Follows the readers' list that begins with `link`, depth first and in order.
+    fn mark_from(&mut self, mut link: u32) {
+        let base = self.todo.len();
+        loop {
+            while link != NONE {
+                let edge = *self.edge(link);
+                link = edge.next_sub;
+                if self.mark_one(edge.dep, edge.sub, PENDING) {
+                    let below = self.node(edge.sub).subs;
+                    if below != NONE {
+                        if link != NONE {
+                            self.todo.push(link);
+                        }
+                        link = below;
+                    }
+                }
+            }
+            if self.todo.len() == base {
+                return;
+            }
+            link = self.todo.pop().unwrap_or(NONE);
+        }
+    }
+}
