@@ -1,1 +1,13 @@
-//! End-to-end tests.
+//! End-to-end tests: real files, a real interpreter, the real command.
+//!
+//! Each test carries the number of the behaviour it shows (`a01_…` is A01) and says it as a
+//! sentence. The modules follow the letters: what a save reaches (A), state (B), errors (C), files
+//! (D), the process (F). `tidy` looks at the source tree instead and starts nothing.
+
+mod demo;
+mod errors;
+mod files;
+mod process;
+mod propagation;
+mod state;
+mod tidy;
