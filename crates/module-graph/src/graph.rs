@@ -1,0 +1,328 @@
+//! Which module read which name of which module.
+//!
+//! A thin layer of names over the graph core of `hmr-signals`, which owns every edge and decides
+//! what is out of date. A module's load is a computation; each of its names that somebody read,
+//! absent ones too, is an output of it; its file is a source. Nothing here marks, walks or settles.
+//!
+//! Kept true: a module keeps its [`ModuleId`] and its position in first-import order for ever, also
+//! while its file is gone, so that readers of a module that comes back are still known.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use hmr_signals::graph::{Graph, NodeId, State};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::ModuleName;
+
+/// A module of a [`ModuleGraph`]. Ids order as the modules were first imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ModuleId(u32);
+
+impl ModuleId {
+    /// The position of the module in first-import order, counted from 0.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What a computation read of a module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Read<'a> {
+    /// The module itself: it was imported.
+    Module,
+    /// One name, present or absent.
+    Name(&'a str),
+    /// All names: a star import, `vars(module)` or `dir(module)`.
+    Everything,
+}
+
+/// What a node of the core stands for in its module.
+#[derive(Debug, Clone)]
+enum Role {
+    Load,
+    Itself,
+    Everything,
+    Name(Arc<str>),
+}
+
+#[derive(Debug)]
+struct Module {
+    name: ModuleName,
+    path: Option<PathBuf>,
+    load: NodeId,
+    file: NodeId,
+    itself: NodeId,
+    everything: NodeId,
+    names: FxHashMap<Arc<str>, NodeId>,
+}
+
+/// The modules of one program and the reads between them.
+///
+/// Drive it with [`hmr_signals::graph::settle`] over [`ModuleGraph::core`].
+///
+/// # Examples
+///
+/// ```
+/// use hmr_module_graph::{ModuleGraph, ModuleName, Read};
+///
+/// let mut graph = ModuleGraph::default();
+/// let config = graph.add_module(ModuleName::new("config")?, Some("config.py".into()));
+/// let mail = graph.add_module(ModuleName::new("mail")?, Some("mail.py".into()));
+/// for module in [config, mail] {
+///     graph.start(module);
+///     if module == mail {
+///         graph.read(mail, config, Read::Name("HOST"));
+///     }
+///     graph.finish(module);
+/// }
+/// assert_eq!(graph.readers(config, Read::Name("HOST")), [mail]);
+/// assert!(graph.readers(config, Read::Name("PORT")).is_empty());
+/// # Ok::<(), hmr_module_graph::InvalidModuleName>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct ModuleGraph {
+    core: Graph,
+    modules: Vec<Module>,
+    by_name: FxHashMap<ModuleName, ModuleId>,
+    by_path: FxHashMap<PathBuf, Vec<ModuleId>>,
+    roles: FxHashMap<NodeId, (ModuleId, Role)>,
+    /// Outputs told as changed since [`ModuleGraph::begin_batch`]: the reasons of later runs.
+    changed: FxHashSet<NodeId>,
+}
+
+impl ModuleGraph {
+    /// The reactive graph below the names.
+    pub fn core(&mut self) -> &mut Graph {
+        &mut self.core
+    }
+
+    /// The id of module `name`, which is added if it is new. A `path` replaces the one known so far.
+    pub fn add_module(&mut self, name: ModuleName, path: Option<PathBuf>) -> ModuleId {
+        let id = match self.by_name.get(&name) {
+            Some(&id) => id,
+            None => self.insert(name),
+        };
+        if self.modules[id.index()].path != path {
+            self.set_path(id, path);
+        }
+        id
+    }
+
+    fn insert(&mut self, name: ModuleName) -> ModuleId {
+        let id = ModuleId(u32::try_from(self.modules.len()).expect("fewer than 2^32 modules"));
+        let load = self.core.add_computation(true);
+        let file = self.core.add_source();
+        let itself = self.core.add_output(load);
+        let everything = self.core.add_output(load);
+        self.roles.insert(load, (id, Role::Load));
+        self.roles.insert(itself, (id, Role::Itself));
+        self.roles.insert(everything, (id, Role::Everything));
+        self.by_name.insert(name.clone(), id);
+        self.modules.push(Module {
+            name,
+            path: None,
+            load,
+            file,
+            itself,
+            everything,
+            names: FxHashMap::default(),
+        });
+        id
+    }
+
+    fn set_path(&mut self, id: ModuleId, path: Option<PathBuf>) {
+        let old = std::mem::replace(&mut self.modules[id.index()].path, path.clone());
+        if let Some(old) = old
+            && let Some(holders) = self.by_path.get_mut(&old)
+        {
+            holders.retain(|&holder| holder != id);
+        }
+        if let Some(path) = path {
+            self.by_path.entry(path).or_default().push(id);
+        }
+    }
+
+    /// The module called `name`.
+    pub fn find(&self, name: &str) -> Option<ModuleId> {
+        let name = ModuleName::new(name).ok()?;
+        self.by_name.get(&name).copied()
+    }
+
+    /// The modules whose source is the file `path`: more than one if it was imported under several
+    /// names, as an entry that is also imported is.
+    pub fn at_path(&self, path: &Path) -> &[ModuleId] {
+        self.by_path.get(path).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every module, in first-import order.
+    pub fn modules(&self) -> impl Iterator<Item = ModuleId> + use<> {
+        (0..u32::try_from(self.modules.len()).unwrap_or(u32::MAX)).map(ModuleId)
+    }
+
+    /// The module's name.
+    pub fn name(&self, module: ModuleId) -> &ModuleName {
+        &self.modules[module.index()].name
+    }
+
+    /// The module's source file, if it has one.
+    pub fn path(&self, module: ModuleId) -> Option<&Path> {
+        self.modules[module.index()].path.as_deref()
+    }
+
+    /// Whether the module is up to date, waiting, or running.
+    pub fn state(&self, module: ModuleId) -> State {
+        self.core.state(self.load(module))
+    }
+
+    /// The computation that is the module's load.
+    pub fn load(&self, module: ModuleId) -> NodeId {
+        self.modules[module.index()].load
+    }
+
+    /// The module whose load or output `node` is.
+    pub fn owner(&self, node: NodeId) -> Option<ModuleId> {
+        self.roles.get(&node).map(|&(module, _)| module)
+    }
+
+    /// Begins a run of the module's load. It depends on its own file from the first moment, so that
+    /// a run that fails at once is still tried again when the file is saved.
+    pub fn start(&mut self, module: ModuleId) {
+        let &Module { load, file, .. } = &self.modules[module.index()];
+        self.core.start(load);
+        self.core.read(load, file);
+    }
+
+    /// Records that the running load of `reader` read `what` of module `of`.
+    pub fn read(&mut self, reader: ModuleId, of: ModuleId, what: Read<'_>) {
+        let output = self.output(of, what);
+        let load = self.load(reader);
+        self.core.read(load, output);
+    }
+
+    /// Ends the run of the module's load. Tell which names changed with
+    /// [`ModuleGraph::name_changed`].
+    pub fn finish(&mut self, module: ModuleId) {
+        let load = self.load(module);
+        self.core.finish(load, false);
+    }
+
+    /// Forgets which names have been told as changed, so that [`ModuleGraph::changed_reads`] speaks
+    /// of one batch only.
+    pub fn begin_batch(&mut self) {
+        self.changed.clear();
+    }
+
+    /// Tells the readers of `name`, and those of all names, that its value changed.
+    pub fn name_changed(&mut self, module: ModuleId, name: &str) {
+        if let Some(&output) = self.modules[module.index()].names.get(name) {
+            self.tell(output);
+        }
+        let everything = self.modules[module.index()].everything;
+        self.tell(everything);
+    }
+
+    /// Tells the importers that the module came or went.
+    pub fn module_changed(&mut self, module: ModuleId) {
+        let itself = self.modules[module.index()].itself;
+        self.tell(itself);
+    }
+
+    fn tell(&mut self, output: NodeId) {
+        self.changed.insert(output);
+        self.core.output_changed(output);
+    }
+
+    /// Marks what depends on the module's file.
+    pub fn file_changed(&mut self, module: ModuleId) {
+        let file = self.modules[module.index()].file;
+        self.core.source_changed(file);
+    }
+
+    /// Marks the module itself as out of date.
+    pub fn invalidate(&mut self, module: ModuleId) {
+        let load = self.load(module);
+        self.core.invalidate(load);
+    }
+
+    /// What the module read that has been told as changed in this batch, in order of first read.
+    pub fn changed_reads(&self, module: ModuleId) -> Vec<(ModuleName, String)> {
+        self.core
+            .dependencies(self.load(module))
+            .filter(|node| self.changed.contains(node))
+            .filter_map(|node| self.describe(node))
+            .collect()
+    }
+
+    /// The name that an output stands for; `None` for any other node, and for those that stand for
+    /// the module itself or for all of its names.
+    pub fn name_of(&self, output: NodeId) -> Option<Arc<str>> {
+        match self.roles.get(&output)? {
+            (_, Role::Name(name)) => Some(name.clone()),
+            _ => None,
+        }
+    }
+
+    fn describe(&self, output: NodeId) -> Option<(ModuleName, String)> {
+        let (module, role) = self.roles.get(&output)?;
+        let name = match role {
+            Role::Load => return None,
+            Role::Itself => String::new(),
+            Role::Everything => "*".to_owned(),
+            Role::Name(name) => name.to_string(),
+        };
+        Some((self.name(*module).clone(), name))
+    }
+
+    /// The modules whose last run read exactly `what` of `module`, in the order in which they first
+    /// did.
+    pub fn readers(&self, module: ModuleId, what: Read<'_>) -> Vec<ModuleId> {
+        let Some(output) = self.known_output(module, what) else {
+            return Vec::new();
+        };
+        self.core
+            .dependents(output)
+            .filter_map(|node| self.owner(node))
+            .collect()
+    }
+
+    /// The modules that the last run of `module` imported or read from, in order of first read.
+    pub fn imports(&self, module: ModuleId) -> Vec<ModuleId> {
+        let mut found = Vec::new();
+        for node in self.core.dependencies(self.load(module)) {
+            if let Some(owner) = self.owner(node)
+                && !found.contains(&owner)
+            {
+                found.push(owner);
+            }
+        }
+        found
+    }
+
+    fn known_output(&self, module: ModuleId, what: Read<'_>) -> Option<NodeId> {
+        let module = &self.modules[module.index()];
+        match what {
+            Read::Module => Some(module.itself),
+            Read::Everything => Some(module.everything),
+            Read::Name(name) => module.names.get(name).copied(),
+        }
+    }
+
+    fn output(&mut self, module: ModuleId, what: Read<'_>) -> NodeId {
+        if let Some(output) = self.known_output(module, what) {
+            return output;
+        }
+        let Read::Name(name) = what else {
+            unreachable!("only names are added when first read")
+        };
+        let load = self.load(module);
+        let output = self.core.add_output(load);
+        let name: Arc<str> = name.into();
+        self.roles
+            .insert(output, (module, Role::Name(name.clone())));
+        self.modules[module.index()].names.insert(name, output);
+        output
+    }
+}

@@ -1,0 +1,38 @@
+//! The engine on CPython: the only place that knows it.
+//!
+//! [`Engine::install`] puts a finder before CPython's own. Modules below the project's roots then
+//! load through it: their reads of each other's names are recorded in a
+//! [`ModuleGraph`](crate::ModuleGraph), and [`Engine::update`] reruns what a batch of saves reaches.
+//! Everything else, the standard library and installed packages, is left to CPython.
+//!
+//! | file | its one concern |
+//! |---|---|
+//! | `engine` | the state, first loads and reruns |
+//! | `settle` | drives the graph core: which module runs next |
+//! | `finder`, `loader`, `bytecode` | from a module's name to its code |
+//! | `module_type`, `reads` | which name was read, by whom |
+//! | `namespace`, `equality`, `bindings` | what a rerun changed |
+//! | `entry` | what `__main__` is |
+//! | `roots` | which files are the user's |
+//! | `errors` | exceptions as data |
+//! | `embed` | an interpreter for programs that bring none |
+
+pub mod embed;
+
+mod bindings;
+mod bytecode;
+mod engine;
+mod entry;
+mod equality;
+mod errors;
+mod finder;
+mod loader;
+mod module_type;
+mod namespace;
+mod reads;
+mod roots;
+mod settle;
+
+pub use engine::{Engine, InstallError};
+pub use entry::{Entry, EntryError};
+pub use roots::Roots;

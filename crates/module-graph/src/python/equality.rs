@@ -1,0 +1,204 @@
+//! When two values are the same to anybody who reads them.
+//!
+//! The answer may be "different" for values that are equal, never the other way round: a needless
+//! rerun costs milliseconds, a missed one a wrong value. User code (`__eq__`) is never called.
+
+use pyo3::{
+    prelude::*,
+    types::{
+        PyBool, PyBytes, PyCode, PyComplex, PyDict, PyFloat, PyFrozenSet, PyFunction, PyInt,
+        PyList, PySet, PyString, PyTuple,
+    },
+};
+
+/// How deep containers are compared. Deeper ones, and those that hold themselves, are different.
+const DEPTH: usize = 32;
+
+/// How many objects one comparison looks at. Larger values are different: comparing them would cost
+/// more than it can save, and values that share parts could take for ever.
+const OBJECTS: usize = 100_000;
+
+/// Whether `old` and `new` cannot be told apart, other than by identity.
+pub(super) fn same(old: &Bound<'_, PyAny>, new: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Comparison::new().same(old, new)
+}
+
+/// Whether no holder of the value can change it, so that equal ones are interchangeable.
+pub(super) fn is_scalar(value: &Bound<'_, PyAny>) -> bool {
+    value.is_none()
+        || value.is_exact_instance_of::<PyString>()
+        || value.is_exact_instance_of::<PyInt>()
+        || value.is_exact_instance_of::<PyBool>()
+        || value.is_exact_instance_of::<PyFloat>()
+        || value.is_exact_instance_of::<PyBytes>()
+        || value.is_exact_instance_of::<PyComplex>()
+}
+
+/// One comparison, with what is left of its two limits.
+struct Comparison {
+    depth: usize,
+    objects: usize,
+}
+
+impl Comparison {
+    fn new() -> Self {
+        Self {
+            depth: DEPTH,
+            objects: OBJECTS,
+        }
+    }
+
+    fn same(&mut self, old: &Bound<'_, PyAny>, new: &Bound<'_, PyAny>) -> PyResult<bool> {
+        if old.is(new) {
+            return Ok(true);
+        }
+        if self.depth == 0 || self.objects == 0 || !old.get_type().is(new.get_type()) {
+            return Ok(false);
+        }
+        self.objects -= 1;
+        self.depth -= 1;
+        let same = self.same_contents(old, new);
+        self.depth += 1;
+        same
+    }
+
+    fn same_contents(&mut self, old: &Bound<'_, PyAny>, new: &Bound<'_, PyAny>) -> PyResult<bool> {
+        if let (Ok(old), Ok(new)) = (old.cast_exact::<PyFloat>(), new.cast_exact::<PyFloat>()) {
+            // Bits: NaN equals itself, and 0.0 differs from -0.0.
+            return Ok(old.value().to_bits() == new.value().to_bits());
+        }
+        if let (Ok(old), Ok(new)) = (old.cast_exact::<PyComplex>(), new.cast_exact::<PyComplex>()) {
+            return Ok(old.repr()?.to_str()? == new.repr()?.to_str()?);
+        }
+        if is_scalar(old) {
+            return old.eq(new);
+        }
+        if let (Ok(old), Ok(new)) = (old.cast_exact::<PyTuple>(), new.cast_exact::<PyTuple>()) {
+            return self.same_items(old.iter(), new.iter());
+        }
+        if let (Ok(old), Ok(new)) = (old.cast_exact::<PyList>(), new.cast_exact::<PyList>()) {
+            return self.same_items(old.iter(), new.iter());
+        }
+        if let (Ok(old), Ok(new)) = (old.cast_exact::<PyDict>(), new.cast_exact::<PyDict>()) {
+            // In order: iteration shows it.
+            return Ok(self.same_items(old.keys().iter(), new.keys().iter())?
+                && self.same_items(old.values().iter(), new.values().iter())?);
+        }
+        if old.is_exact_instance_of::<PySet>() || old.is_exact_instance_of::<PyFrozenSet>() {
+            return same_sets(old, new);
+        }
+        if old.is_exact_instance_of::<PyCode>() {
+            return self.same_code(old, new);
+        }
+        Ok(false)
+    }
+
+    fn same_items<'py>(
+        &mut self,
+        old: impl ExactSizeIterator<Item = Bound<'py, PyAny>>,
+        new: impl ExactSizeIterator<Item = Bound<'py, PyAny>>,
+    ) -> PyResult<bool> {
+        if old.len() != new.len() {
+            return Ok(false);
+        }
+        for (old, new) in old.zip(new) {
+            if !self.same(&old, &new)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn same_code(&mut self, old: &Bound<'_, PyAny>, new: &Bound<'_, PyAny>) -> PyResult<bool> {
+        for attribute in CODE_ATTRIBUTES {
+            if !self.same(&old.getattr(attribute)?, &new.getattr(attribute)?)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Sets of scalars with equal members. `1 == True`, so the members' types must match as well.
+fn same_sets(old: &Bound<'_, PyAny>, new: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let print = |set: &Bound<'_, PyAny>| -> PyResult<Option<Vec<(String, String)>>> {
+        let mut members = Vec::new();
+        for member in set.try_iter()? {
+            let member = member?;
+            if !is_scalar(&member) {
+                return Ok(None);
+            }
+            members.push((
+                member.get_type().name()?.to_string(),
+                member.repr()?.to_string(),
+            ));
+        }
+        members.sort();
+        Ok(Some(members))
+    };
+    Ok(match (print(old)?, print(new)?) {
+        (Some(old), Some(new)) => old == new,
+        _ => false,
+    })
+}
+
+/// Whether two functions would do the same when called, as long as the globals that they load are
+/// the same. Line numbers do not count; closures and functions with attributes are different.
+pub(super) fn same_function(
+    old: &Bound<'_, PyFunction>,
+    new: &Bound<'_, PyFunction>,
+) -> PyResult<bool> {
+    for function in [old, new] {
+        let plain = function.getattr("__closure__")?.is_none()
+            && function.getattr("__dict__")?.cast::<PyDict>()?.is_empty();
+        if !plain {
+            return Ok(false);
+        }
+    }
+    for attribute in ["__name__", "__qualname__", "__defaults__", "__kwdefaults__"] {
+        if !same(&old.getattr(attribute)?, &new.getattr(attribute)?)? {
+            return Ok(false);
+        }
+    }
+    Ok(same_annotations(old, new)? && same(&old.getattr("__code__")?, &new.getattr("__code__")?)?)
+}
+
+/// Since 3.14 annotations are a function that has not been called yet: its code is compared, for
+/// evaluating it would run user code.
+fn same_annotations(old: &Bound<'_, PyFunction>, new: &Bound<'_, PyFunction>) -> PyResult<bool> {
+    let (Some(old_lazy), Some(new_lazy)) = (
+        old.getattr_opt("__annotate__")?,
+        new.getattr_opt("__annotate__")?,
+    ) else {
+        return same(
+            &old.getattr("__annotations__")?,
+            &new.getattr("__annotations__")?,
+        );
+    };
+    if old_lazy.is_none() && new_lazy.is_none() {
+        return Ok(true);
+    }
+    match (old_lazy.cast::<PyFunction>(), new_lazy.cast::<PyFunction>()) {
+        (Ok(old), Ok(new)) => Ok(old.getattr("__closure__")?.is_none()
+            && new.getattr("__closure__")?.is_none()
+            && same(&old.getattr("__code__")?, &new.getattr("__code__")?)?),
+        _ => Ok(false),
+    }
+}
+
+/// What makes code objects behave differently. Positions are left out on purpose.
+const CODE_ATTRIBUTES: [&str; 13] = [
+    "co_name",
+    "co_qualname",
+    "co_argcount",
+    "co_posonlyargcount",
+    "co_kwonlyargcount",
+    "co_flags",
+    "co_code",
+    "co_names",
+    "co_varnames",
+    "co_freevars",
+    "co_cellvars",
+    "co_exceptiontable",
+    "co_consts",
+];

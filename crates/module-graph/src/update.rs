@@ -1,0 +1,69 @@
+//! What one batch of saves did, as data.
+//!
+//! The engine fills an [`Update`] and prints nothing. Whoever embeds it decides what a person sees.
+//! Broken user code is part of the answer ([`Failure`]), not an error of the engine.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::ModuleName;
+
+/// The outcome of one batch of saves.
+#[derive(Debug, Default, Clone)]
+#[non_exhaustive]
+pub struct Update {
+    /// The files that the batch named, in its order.
+    pub files: Vec<PathBuf>,
+    /// The modules that ran, in the order in which their runs ended: dependencies first.
+    pub reran: Vec<Rerun>,
+    /// The modules whose run raised, in the order in which they did. Each is among `reran`, still
+    /// has the state from before, and is tried again at the next save.
+    pub failures: Vec<Failure>,
+    /// The modules that left because their file did.
+    pub removed: Vec<ModuleName>,
+    /// Time from the start of the update until every module had settled.
+    pub elapsed: Duration,
+}
+
+/// One module that ran again, and what for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rerun {
+    /// The module.
+    pub module: ModuleName,
+    /// Why it ran.
+    pub reason: Reason,
+    /// The names whose values the run changed, sorted.
+    pub changed: Vec<String>,
+}
+
+/// Why a module ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// It was imported for the first time.
+    Imported,
+    /// Its own file changed.
+    Edited,
+    /// It had read these names, and their values changed.
+    Read(Vec<(ModuleName, String)>),
+    /// Its last run raised, so it was tried again.
+    Retried,
+}
+
+/// A module whose run raised an exception.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Failure {
+    /// The module.
+    pub module: ModuleName,
+    /// The name of the exception's class, such as `SyntaxError`.
+    pub exception: String,
+    /// The traceback as CPython prints it, ending in a line feed, without frames of the engine.
+    pub traceback: String,
+    /// The status with which the program asked to exit, if the exception was `SystemExit`.
+    pub exit_status: Option<i32>,
+    /// The run was stopped by Ctrl-C.
+    pub interrupted: bool,
+    /// The same traceback as at the module's last failure: it has been shown already.
+    pub repeated: bool,
+}
