@@ -23,5 +23,6 @@ mod mark;
 mod node;
 mod settle;
 
+pub(crate) use node::{COMPUTATION, DIRTY, HOST_BITS, KIND, MARKED, RUNNING, SOURCE, WATCHED};
 pub use node::{Graph, NodeId, State};
 pub use settle::{Cycle, Event, Host, OnCycle, settle};

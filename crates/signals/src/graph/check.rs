@@ -3,7 +3,7 @@
 //! Tests run it after each step of a fuzz run; a host may run it when it suspects its own driving.
 
 use super::node::{
-    CHECKING, COMPUTATION, FREE, Graph, KIND, MARKED, NONE, QUEUED, RUNNING, SOURCE,
+    CHECKING, COMPUTATION, FAILED, FREE, Graph, KIND, MARKED, NONE, QUEUED, RUNNING, SOURCE,
 };
 
 impl Graph {
@@ -84,7 +84,11 @@ impl Graph {
             if sub & KIND == FREE {
                 return Err(format!("{index}: edge from the freed node {}", edge.sub));
             }
-            if self.stack.is_empty() && node.flags & MARKED != 0 && sub & MARKED == 0 {
+            if self.stack.is_empty()
+                && node.flags & MARKED != 0
+                && node.flags & FAILED == 0
+                && sub & MARKED == 0
+            {
                 let who = if node.flags & KIND == SOURCE {
                     "source"
                 } else {

@@ -4,7 +4,7 @@
 //! the dependency's readers in order of creation. The list of the previous run is the prediction:
 //! as long as reads repeat, the cursor moves along it and nothing is linked or unlinked.
 
-use super::node::{CHECKING, Frame, PENDING, QUEUED, RUNNING, WATCHED};
+use super::node::{CHECKING, FAILED, Frame, PENDING, QUEUED, RUNNING, WATCHED};
 use super::node::{COMPUTATION, DIRTY, Graph, HAS_OUTPUTS, KIND, MARKED, NONE, NodeId, OUTPUT};
 
 #[derive(Clone, Copy, Debug)]
@@ -33,17 +33,23 @@ impl Graph {
             self.is(node, COMPUTATION),
             "cannot start {node:?}: not a live computation"
         );
-        let stamp = self.next_stamp();
-        let n = self.node_mut(node.index);
         assert!(
-            n.flags & RUNNING == 0,
+            self.node(node.index).flags & RUNNING == 0,
             "cannot start {node:?}: already running"
         );
-        n.flags = n.flags & !(MARKED | CHECKING) | RUNNING;
+        self.start_run(node.index);
+    }
+
+    /// [`Graph::start`] without its checks.
+    #[inline]
+    pub(crate) fn start_run(&mut self, index: u32) {
+        let stamp = self.next_stamp();
+        let n = self.node_mut(index);
+        n.flags = n.flags & !(MARKED | CHECKING | FAILED) | RUNNING;
         n.deps_tail = NONE;
         n.run_stamp = stamp;
         self.stack.push(Frame {
-            node: node.index,
+            node: index,
             link: NONE,
         });
     }
@@ -67,8 +73,16 @@ impl Graph {
         if !self.contains(dependency) {
             return;
         }
-        let (sub, dep) = (reader.index, dependency.index);
+        self.track(reader.index, dependency.index);
+    }
+
+    /// [`Graph::read`] without its checks; ignores a reader that is not running.
+    #[inline]
+    pub(crate) fn track(&mut self, sub: u32, dep: u32) {
         let n = self.node(sub);
+        if n.flags & RUNNING == 0 {
+            return;
+        }
         let (run, cursor) = (n.run_stamp, n.deps_tail);
         let read = std::mem::replace(&mut self.node_mut(dep).read_stamp, run);
         if read == run {
@@ -83,8 +97,15 @@ impl Graph {
             self.node_mut(sub).deps_tail = next;
             return;
         }
+        self.track_new(sub, dep, cursor, read);
+    }
+
+    /// A read that the previous run did not have at this place.
+    #[cold]
+    #[inline(never)]
+    fn track_new(&mut self, sub: u32, dep: u32, cursor: u32, read: u32) {
         // Another run that began after ours read it too: whether we had is not known from stamps.
-        if read > run && self.already_read(sub, dep, cursor) {
+        if read > self.node(sub).run_stamp && self.already_read(sub, dep, cursor) {
             self.node_mut(dep).read_stamp = read;
             return;
         }
@@ -117,28 +138,35 @@ impl Graph {
             self.changed(node.index);
         }
         if flags & MARKED != 0 {
+            // Marked during its own run: readers that were cleaned by this run are in doubt again.
             self.requeue(node.index);
+            self.mark_beyond(node.index);
         }
     }
 
-    /// Ends a run that failed before it could say what changed: the node is Dirty again and its
-    /// readers Pending, so that nobody takes the old value for a new one. What it read so far and
-    /// what it had read before both stay its dependencies.
+    /// Ends a run without a result that may be kept: it unwound, or met a cycle. The node is Dirty
+    /// again, with what it read in this run as its dependencies, and so are readers that were
+    /// waiting for it. Unlike any other dirty node it passes the next mark on, so that readers that
+    /// took the failure as their answer hear of a recovery.
     pub fn abort(&mut self, node: NodeId) {
         if !self.end_run(node) {
             return;
         }
-        let mut tail = self.node(node.index).deps_tail;
-        if tail == NONE {
-            tail = self.node(node.index).deps;
+        let tail = self.node(node.index).deps_tail;
+        self.drop_deps_after(node.index, tail);
+        self.node_mut(node.index).flags |= DIRTY | FAILED;
+        let mut link = self.node(node.index).subs;
+        while link != NONE {
+            let edge = *self.edge(link);
+            link = edge.next_sub;
+            let sub = self.node_mut(edge.sub);
+            if sub.flags & (PENDING | RUNNING) == PENDING && sub.flags & KIND == COMPUTATION {
+                sub.flags |= DIRTY;
+            }
         }
-        while tail != NONE && self.edge(tail).next_dep != NONE {
-            tail = self.edge(tail).next_dep;
+        if self.node(node.index).flags & HAS_OUTPUTS != 0 {
+            self.clear_outputs(node.index);
         }
-        let n = self.node_mut(node.index);
-        n.deps_tail = tail;
-        n.flags |= DIRTY;
-        self.mark_beyond(node.index);
     }
 
     /// What the node read in its latest run, in order of first read.
@@ -357,16 +385,22 @@ impl Graph {
 
     /// Numbers the next run. After 2^32 runs all stamps start anew, such that runs in progress
     /// find every earlier read in doubt and look it up.
+    #[inline]
     fn next_stamp(&mut self) -> u32 {
         if self.stamp == u32::MAX {
-            for node in &mut self.nodes {
-                node.read_stamp = 1;
-                node.run_stamp = 0;
-            }
-            self.stamp = 1;
+            self.renumber_runs();
         }
         self.stamp += 1;
         self.stamp
+    }
+
+    #[cold]
+    fn renumber_runs(&mut self) {
+        for node in &mut self.nodes {
+            node.read_stamp = 1;
+            node.run_stamp = 0;
+        }
+        self.stamp = 1;
     }
 
     #[inline]

@@ -6,7 +6,7 @@
 //! will read fresh.
 
 use super::node::{COMPUTATION, DIRTY, Graph, KIND, MARKED, NONE, NodeId, OUTPUT};
-use super::node::{PENDING, QUEUED, RUNNING, SOURCE, WATCHED};
+use super::node::{FAILED, PENDING, QUEUED, RUNNING, SOURCE, WATCHED};
 
 impl Graph {
     /// A source has a new value: direct readers become Dirty, those beyond Pending, and watched
@@ -48,6 +48,34 @@ impl Graph {
         }
     }
 
+    /// The value of a computation was replaced from outside: its direct readers become Dirty.
+    pub fn computation_changed(&mut self, computation: NodeId) {
+        if self.is(computation, COMPUTATION) {
+            self.changed(computation.index);
+        }
+    }
+
+    /// Starts or stops remembering, for each node, what marked it last; see [`Graph::cause`].
+    pub fn record_causes(&mut self, on: bool) {
+        self.causes = on.then(Vec::new);
+    }
+
+    /// The node whose change marked `node` last, if that is [recorded](Graph::record_causes). From
+    /// a pending node it leads one step towards the source.
+    pub fn cause(&self, node: NodeId) -> Option<NodeId> {
+        let cause = *self.causes.as_ref()?.get(node.index())?;
+        (cause != NONE && self.contains(node)).then(|| self.id(cause))
+    }
+
+    #[cold]
+    fn record_cause(&mut self, dep: u32, sub: u32) {
+        let size = self.nodes.len();
+        if let Some(causes) = &mut self.causes {
+            causes.resize(size, NONE);
+            causes[sub as usize] = dep;
+        }
+    }
+
     /// The computation has to run again for a reason outside the graph: it is Dirty, what lies
     /// beyond it Pending. While it runs, the mark stays for after the run.
     pub fn invalidate(&mut self, computation: NodeId) {
@@ -67,6 +95,9 @@ impl Graph {
             let edge = *self.edge(link);
             link = edge.next_sub;
             let flags = self.node(edge.sub).flags;
+            if self.causes.is_some() && flags & DIRTY == 0 {
+                self.record_cause(edge.dep, edge.sub);
+            }
             if flags & (MARKED | RUNNING | QUEUED | WATCHED | KIND) == (PENDING | COMPUTATION) {
                 self.node_mut(edge.sub).flags = flags | DIRTY;
             } else if flags & KIND != OUTPUT && self.mark_one(edge.dep, edge.sub, DIRTY) {
@@ -91,13 +122,18 @@ impl Graph {
             }
             return false;
         }
-        self.node_mut(sub).flags = flags | mark;
+        let passes_on = flags & MARKED == 0 || flags & FAILED != 0;
+        if passes_on && mark == PENDING && self.causes.is_some() {
+            self.record_cause(dep, sub);
+        }
+        let mut now = (flags | mark) & !FAILED;
         if flags & (WATCHED | QUEUED) == WATCHED {
-            self.node_mut(sub).flags = flags | mark | QUEUED;
+            now |= QUEUED;
             let id = self.id(sub);
             self.queue.push_back(id);
         }
-        flags & MARKED == 0
+        self.node_mut(sub).flags = now;
+        passes_on
     }
 
     /// Follows the readers' list that begins with `link`, depth first and in order.

@@ -28,6 +28,10 @@ pub(crate) const CHECKING: u32 = 1 << 6;
 pub(crate) const QUEUED: u32 = 1 << 7;
 /// At least one output was added to this computation.
 pub(crate) const HAS_OUTPUTS: u32 = 1 << 8;
+/// Dirty after a run that failed: the next mark passes on, although the node is marked already.
+pub(crate) const FAILED: u32 = 1 << 9;
+/// Bits from here on belong to the typed surface of this crate.
+pub(crate) const HOST_BITS: u32 = 16;
 /// Set for any state but clean.
 pub(crate) const MARKED: u32 = PENDING | DIRTY;
 
@@ -101,6 +105,8 @@ pub struct Graph {
     pub(crate) links: Vec<super::edges::Link>,
     pub(crate) free_node: u32,
     pub(crate) free_link: u32,
+    /// What a slot that was never used before begins with.
+    pub(crate) first_generation: u32,
     pub(crate) live_nodes: u32,
     pub(crate) live_links: u32,
     pub(crate) stamp: u32,
@@ -109,6 +115,8 @@ pub struct Graph {
     pub(crate) stack: Vec<Frame>,
     /// Scratch of the marking loop: edges still to follow.
     pub(crate) todo: Vec<u32>,
+    /// By slot: what marked the node last. `None` unless asked for, since it costs a store per mark.
+    pub(crate) causes: Option<Vec<u32>>,
 }
 
 impl Default for Graph {
@@ -125,12 +133,14 @@ impl Graph {
             links: Vec::new(),
             free_node: NONE,
             free_link: NONE,
+            first_generation: 0,
             live_nodes: 0,
             live_links: 0,
             stamp: 1,
             queue: std::collections::VecDeque::new(),
             stack: Vec::new(),
             todo: Vec::new(),
+            causes: None,
         }
     }
 
@@ -240,6 +250,22 @@ impl Graph {
         None
     }
 
+    /// Declares a computation Clean without running it, marks and all; it runs again when something
+    /// it read changes. For a host that gives up on a node, for instance one that never rests.
+    /// Settle its dependencies first: one that stays marked would not pass the next mark on.
+    pub fn accept(&mut self, node: NodeId) {
+        if self.is(node, COMPUTATION) {
+            self.node_mut(node.index).flags &= !(MARKED | FAILED);
+        }
+    }
+
+    /// Makes a computation Dirty without marking its readers, for a walk that could not decide.
+    pub(crate) fn force(&mut self, node: NodeId) {
+        if self.is(node, COMPUTATION) && self.node(node.index).flags & RUNNING == 0 {
+            self.node_mut(node.index).flags |= DIRTY;
+        }
+    }
+
     /// How many nodes are alive.
     pub fn node_count(&self) -> usize {
         self.live_nodes as usize
@@ -255,10 +281,11 @@ impl Graph {
         self.nodes.len()
     }
 
-    fn add(&mut self, flags: u32) -> NodeId {
+    #[inline]
+    pub(crate) fn add(&mut self, flags: u32) -> NodeId {
         self.live_nodes += 1;
         let mut node = Node {
-            generation: 0,
+            generation: self.first_generation,
             flags,
             deps: NONE,
             deps_tail: NONE,
@@ -274,7 +301,7 @@ impl Graph {
             self.nodes.push(node);
             return NodeId {
                 index,
-                generation: 0,
+                generation: self.first_generation,
             };
         }
         let slot = self.node_mut(index);

@@ -226,6 +226,11 @@ impl Graph {
         (node.index, flags)
     }
 
+    /// Whether the node is in the middle of a run or a walk.
+    pub(crate) fn is_busy(&self, node: NodeId) -> bool {
+        self.contains(node) && self.node(node.index).flags & (RUNNING | CHECKING) != 0
+    }
+
     fn push_frame(&mut self, index: u32) -> usize {
         let base = self.stack.len();
         let node = self.node_mut(index);

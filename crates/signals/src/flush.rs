@@ -1,0 +1,317 @@
+//! Batches and the flush: effects run after the outermost batch, until none is queued.
+//!
+//! A write outside of any batch is a batch of its own. A flush does not nest: what an effect writes
+//! is committed when the effect has returned, and the effects this reaches join the queue. A panic
+//! in an effect does not keep the others from running; the first one is rethrown at the end.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use crate::error::Error;
+use crate::graph::{COMPUTATION, KIND, MARKED, NodeId, settle};
+use crate::owner::{Panic, keep_first};
+use crate::runtime::{Ctx, Cx, Inner, NONE, flag};
+
+/// Runs of one flush, beyond one per live node, before effects count as restless.
+pub(crate) const DEFAULT_BUDGET: usize = 100_000;
+
+/// Why a flush did not end well. All effects that could run have run.
+pub(crate) enum FlushError {
+    Panic(Panic),
+    Budget(Error),
+}
+
+impl FlushError {
+    pub(crate) fn into_panic(self) -> Panic {
+        match self {
+            Self::Panic(panic) => panic,
+            Self::Budget(error) => Box::new(error.to_string()),
+        }
+    }
+
+    /// As an error value; a panic of user code goes on as a panic.
+    #[cold]
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Self::Panic(panic) => resume_unwind(panic),
+            Self::Budget(error) => error,
+        }
+    }
+}
+
+/// How far a flush has come.
+struct Progress {
+    runs: usize,
+    base: usize,
+    limit: usize,
+    /// Counted from half of the budget on, when something is probably wrong.
+    counts: BTreeMap<NodeId, usize>,
+    /// Effects that used up a budget; they do not run again in this flush.
+    stopped: BTreeMap<NodeId, usize>,
+}
+
+impl Cx {
+    /// Runs `f` and flushes once at the end of the outermost batch.
+    ///
+    /// Reads inside see what was written inside, through memos too. A value that is back to what it
+    /// was when the batch ends causes nothing. If `f` panics, its writes stay, effects run, and the
+    /// panic goes on.
+    ///
+    /// # Panics
+    ///
+    /// Rethrows the first panic of an effect, and panics if effects [do not come to
+    /// rest](Error::Budget) or the runtime has been dropped.
+    #[track_caller]
+    pub fn batch<R>(&self, f: impl FnOnce() -> R) -> R {
+        match self.try_batch(f) {
+            Ok(value) => value,
+            Err(error) => error.raise(),
+        }
+    }
+
+    /// [`Cx::batch`], with restless effects and a runtime that has gone as an error. Panics of `f`
+    /// and of effects stay panics.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Budget`] after all writes were made, [`Error::Disposed`] before anything ran.
+    pub fn try_batch<R>(&self, f: impl FnOnce() -> R) -> Result<R, Error> {
+        let rt = self.live()?;
+        rt.depth.set(rt.depth.get() + 1);
+        let result = catch_unwind(AssertUnwindSafe(f));
+        let flushed = rt.leave_batch();
+        let value = result.unwrap_or_else(|panic| resume_unwind(panic));
+        flushed.map_err(FlushError::into_error)?;
+        Ok(value)
+    }
+
+    /// Runs `f` without recording its reads for the computation that is running. What is created
+    /// inside still belongs to it, and a memo still may not write.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the runtime has been dropped, and when `f` does; tracking goes on after either.
+    #[track_caller]
+    pub fn untrack<R>(&self, f: impl FnOnce() -> R) -> R {
+        let rt = self.inner();
+        let before = rt.ctx.get();
+        rt.ctx.set(Ctx {
+            observer: NONE,
+            ..before
+        });
+        let restore = Restore { rt, before };
+        let value = f();
+        drop(restore);
+        value
+    }
+
+    /// How many runs one flush may make, beyond one per live node, before the effects that ran most
+    /// are stopped and [named](Error::Budget). The default is 100,000.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the runtime has been dropped.
+    #[track_caller]
+    pub fn set_budget(&self, runs: usize) {
+        self.inner().budget.set(runs);
+    }
+}
+
+/// Puts the context back, also when user code unwinds.
+pub(crate) struct Restore {
+    pub(crate) rt: &'static Inner,
+    pub(crate) before: Ctx,
+}
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        self.rt.ctx.set(self.before);
+    }
+}
+
+impl Inner {
+    /// Ends a batch; the outermost one flushes.
+    pub(crate) fn leave_batch(&'static self) -> Result<(), FlushError> {
+        self.depth.set(self.depth.get() - 1);
+        if self.depth.get() == 0 {
+            self.flush()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// After a write outside of any batch, or a memo that made effects.
+    #[inline]
+    pub(crate) fn flush_if_queued(&'static self) -> Result<(), FlushError> {
+        if self.depth.get() == 0 && self.g(|g| !g.queue.is_empty()) {
+            self.flush()
+        } else {
+            Ok(())
+        }
+    }
+
+    fn flush(&'static self) -> Result<(), FlushError> {
+        let mut panic = None;
+        let mut progress = None;
+        let before = self.ctx.get();
+        self.depth.set(1);
+        loop {
+            self.commit_touched(&mut panic);
+            if self.g(|g| g.queue.is_empty()) {
+                break;
+            }
+            let progress = progress.get_or_insert_with(|| self.progress());
+            let ran = catch_unwind(AssertUnwindSafe(|| self.run_queue(progress)));
+            keep_first(&mut panic, ran);
+            self.ctx.set(before);
+        }
+        self.depth.set(0);
+        let panic = self.kept_panic.take().or(panic);
+        let stopped = progress.map(|p| (p.runs, p.stopped));
+        if let Some(panic) = panic {
+            return Err(FlushError::Panic(panic));
+        }
+        match stopped {
+            Some((runs, stopped)) if !stopped.is_empty() => {
+                Err(FlushError::Budget(self.budget_error(runs, stopped)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps a panic for the end of the flush.
+    #[cold]
+    pub(crate) fn keep_panic(&self, panic: Panic) {
+        self.kept_panic.borrow_mut().get_or_insert(panic);
+    }
+
+    fn progress(&self) -> Progress {
+        let base = self.budget.get().saturating_add(self.g(|g| g.node_count()));
+        Progress {
+            runs: 0,
+            base,
+            limit: base,
+            counts: BTreeMap::new(),
+            stopped: BTreeMap::new(),
+        }
+    }
+
+    /// Runs effects until none is queued or one of them panics.
+    fn run_queue(&'static self, progress: &mut Progress) {
+        while let Some(id) = self.g(crate::graph::Graph::next_queued) {
+            progress.runs += 1;
+            if progress.runs + progress.base / 2 > progress.limit && !self.may_run(id, progress) {
+                self.give_up(id);
+                continue;
+            }
+            self.run_effect(id);
+            if !self.touched.borrow().is_empty() {
+                let mut panic = None;
+                self.commit_touched(&mut panic);
+                if let Some(panic) = panic {
+                    resume_unwind(panic);
+                }
+            }
+        }
+    }
+
+    /// Leaves a restless effect as it is. What it reads is settled first: a memo that stayed marked
+    /// would swallow the next change.
+    #[cold]
+    fn give_up(&'static self, id: NodeId) {
+        for dep in self.g(|g| g.dependencies(id).collect::<Vec<_>>()) {
+            self.settle_or_force(dep);
+        }
+        self.g(|g| g.accept(id));
+    }
+
+    #[inline]
+    fn run_effect(&'static self, id: NodeId) {
+        while self
+            .flags(id)
+            .is_some_and(|f| f & flag::NESTED != 0 && f & MARKED != 0)
+        {
+            let Some(outer) = self.outermost_marked_owner(id) else {
+                break;
+            };
+            self.settle_or_force(outer);
+        }
+        self.settle_or_force(id);
+    }
+
+    /// Settles; where the walk finds a cycle, the node runs, so that the error comes up in it.
+    #[inline]
+    pub(crate) fn settle_or_force(&'static self, id: NodeId) {
+        if settle(&self, id).is_err() {
+            self.g(|g| g.force(id));
+            let _ = settle(&self, id);
+        }
+    }
+
+    /// An effect whose owner is about to run again must not run before it, with stale captures.
+    #[cold]
+    fn outermost_marked_owner(&self, id: NodeId) -> Option<NodeId> {
+        let mut found = None;
+        let mut index = self.slot(id.index).parent;
+        while index != NONE {
+            let flags = self.g(|g| g.node(index).flags);
+            if flags & KIND == COMPUTATION && flags & MARKED != 0 {
+                found = Some(index);
+            }
+            if flags & flag::NESTED == 0 {
+                break;
+            }
+            index = self.slot(index).parent;
+        }
+        found.map(|index| self.g(|g| g.id(index)))
+    }
+
+    /// Compares each signal written in the batch with what it was before.
+    pub(crate) fn commit_touched(&'static self, panic: &mut Option<Panic>) {
+        loop {
+            let Some(id) = self.touched.borrow_mut().pop() else {
+                return;
+            };
+            let touched = |f: u32| f & crate::graph::DIRTY != 0;
+            if self.flags(id).is_some_and(touched) {
+                let changed = catch_unwind(AssertUnwindSafe(|| self.commit_signal(id)));
+                // A comparison that panics counts as a change: nobody is left with a stale value.
+                let changed = keep_first(panic, changed).unwrap_or(true);
+                self.g(|g| g.source_settled(id, changed));
+            }
+        }
+    }
+
+    #[cold]
+    fn may_run(&self, id: NodeId, progress: &mut Progress) -> bool {
+        if progress.stopped.contains_key(&id) {
+            return false;
+        }
+        *progress.counts.entry(id).or_insert(0) += 1;
+        if progress.runs < progress.limit {
+            return true;
+        }
+        // The budget is used up: stop whoever ran at least half as often as the one that ran most.
+        let most = progress.counts.values().copied().max().unwrap_or(1);
+        let counts = std::mem::take(&mut progress.counts);
+        for (node, count) in counts {
+            if count * 2 >= most {
+                progress.stopped.insert(node, count);
+            }
+        }
+        progress.limit = progress.runs + progress.base;
+        !progress.stopped.contains_key(&id)
+    }
+
+    #[cold]
+    fn budget_error(&self, runs: usize, stopped: BTreeMap<NodeId, usize>) -> Error {
+        let mut hottest: Vec<_> = stopped.into_iter().collect();
+        hottest.sort_by_key(|(id, count)| (std::cmp::Reverse(*count), *id));
+        hottest.truncate(8);
+        let live = hottest
+            .into_iter()
+            .filter(|(id, _)| self.flags(*id).is_some());
+        let hottest = live.map(|(id, count)| (self.place(id), count)).collect();
+        Error::Budget { runs, hottest }
+    }
+}

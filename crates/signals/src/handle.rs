@@ -1,0 +1,245 @@
+//! What signals and memos have in common: a value at the start of a block, and how it is lent.
+//!
+//! A value is lent to user code only with a flag set on its node, so that a write, a recompute or a
+//! disposal that this code causes finds the value in use: writes and recomputes fail, a disposal
+//! leaves the block to the lender. Plain values (numbers and the like) are copied without a flag,
+//! because copying them runs nothing.
+#![expect(unsafe_code, reason = "reads values through typed pointers to blocks")]
+
+use std::any::TypeId;
+use std::marker::PhantomData;
+use std::panic::Location;
+
+use crate::error::Error;
+use crate::flush::FlushError;
+use crate::graph::{COMPUTATION, DIRTY, KIND, MARKED, NodeId, RUNNING, SOURCE, settle};
+use crate::runtime::{Inner, NONE, VTable, flag};
+
+/// Names a node whose block begins with a `T`.
+///
+/// Invariant: `id` was given to such a node when it was made in `rt`. Generations are never used
+/// twice in a runtime block, so whenever `id` is live its block begins with a `T`.
+pub(crate) struct Raw<T: 'static> {
+    pub(crate) rt: &'static Inner,
+    pub(crate) id: NodeId,
+    value: PhantomData<*mut T>,
+}
+
+impl<T> Clone for Raw<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Raw<T> {}
+
+/// Whether copying or comparing a `T` runs no code of the user. Settled at compile time.
+#[inline]
+pub(crate) fn is_plain<T: 'static>() -> bool {
+    macro_rules! any_of {
+        ($($t:ty),*) => { $(TypeId::of::<T>() == TypeId::of::<$t>())||* };
+    }
+    any_of!(
+        u8,
+        u16,
+        u32,
+        u64,
+        u128,
+        usize,
+        i8,
+        i16,
+        i32,
+        i64,
+        i128,
+        isize,
+        f32,
+        f64,
+        bool,
+        char,
+        (),
+        &'static str
+    )
+}
+
+impl<T: 'static> Raw<T> {
+    pub(crate) fn new(rt: &'static Inner, id: NodeId) -> Self {
+        let value = PhantomData;
+        Self { rt, id, value }
+    }
+
+    /// Finds the node and makes it fresh; records the read if `track`. Gives its flags.
+    #[inline]
+    fn prepare(&self, track: bool) -> Result<u32, Error> {
+        let rt = self.rt;
+        let Some(mut flags) = rt.flags(self.id) else {
+            return Err(rt.disposed(self.id));
+        };
+        if flags & (MARKED | RUNNING | flag::ERR | flag::WRITING | flag::INIT) != flag::INIT {
+            flags = self.refresh(track)?;
+        }
+        if track {
+            self.track();
+        }
+        Ok(flags)
+    }
+
+    #[inline]
+    pub(crate) fn track(&self) {
+        let observer = self.rt.ctx.get().observer;
+        if observer != NONE {
+            self.rt.g(|g| g.track(observer, self.id.index));
+        }
+    }
+
+    /// The way of a read that is not simply "there is a clean value".
+    #[inline(never)]
+    fn refresh(&self, track: bool) -> Result<u32, Error> {
+        let (rt, id) = (self.rt, self.id);
+        let mut flags = rt.flags(id).unwrap_or(0);
+        if flags & KIND == SOURCE && flags & DIRTY != 0 && track && rt.ctx.get().observer != NONE {
+            // Written in the open batch and now read by a computation: the write counts from here,
+            // so that it makes others run but not the one that is about to see it.
+            let changed = rt.commit_signal(id);
+            rt.g(|g| g.source_settled(id, changed));
+        }
+        if flags & KIND == COMPUTATION && flags & (MARKED | RUNNING) != 0 {
+            if let Err(cycle) = settle(&rt, id) {
+                if rt.g(|g| g.is_busy(id)) {
+                    // Its own value is no news to a memo; any other one in the ring is.
+                    if track && rt.ctx.get().observer != id.index {
+                        self.track();
+                    }
+                    let path = cycle.path.iter().filter(|id| rt.flags(**id).is_some());
+                    let error = Error::Cycle(path.map(|id| rt.place(*id)).collect());
+                    rt.raised_cycle.replace(Some(error.clone()));
+                    return Err(error);
+                }
+                // The walk met a cycle further up: running the memo brings the error up in it.
+                rt.settle_or_force(id);
+            }
+            if rt.ctx.get().running.index == NONE {
+                rt.flush_if_queued().map_err(FlushError::into_error)?;
+            }
+            let Some(now) = rt.flags(id) else {
+                return Err(rt.disposed(id));
+            };
+            flags = now;
+        }
+        if flags & flag::ERR != 0 {
+            if track {
+                self.track();
+            }
+            let cold = rt.cold.borrow();
+            let failure = cold.errors.get(&id.index);
+            let error = failure.map_or_else(|| Error::Cycle(Vec::new()), |f| f.error.clone());
+            drop(cold);
+            if matches!(error, Error::Cycle(_)) {
+                rt.raised_cycle.replace(Some(error.clone()));
+            }
+            return Err(error);
+        }
+        if flags & (flag::WRITING | flag::INIT) != flag::INIT {
+            return Err(Error::Borrowed(rt.place(id)));
+        }
+        Ok(flags)
+    }
+
+    /// Lends the value to `f`.
+    #[inline]
+    pub(crate) fn with<R>(&self, track: bool, f: impl FnOnce(&T) -> R) -> Result<R, Error> {
+        let flags = self.prepare(track)?;
+        let slot = self.rt.slot(self.id.index);
+        let loan = Loan::new(self.rt, self.id, flag::LENT, flags);
+        // SAFETY: by the invariant of `Raw` the block begins with a `T`, and INIT says that it is
+        // there. The loan keeps it: writes, recomputes and disposal look at the flag.
+        let result = f(unsafe { &*slot.data.cast::<T>() });
+        drop(loan);
+        Ok(result)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, track: bool) -> Result<T, Error>
+    where
+        T: Clone,
+    {
+        if is_plain::<T>() {
+            self.prepare(track)?;
+            let slot = self.rt.slot(self.id.index);
+            // SAFETY: as in `with`; a plain `clone` copies and cannot reach the runtime.
+            return Ok(unsafe { &*slot.data.cast::<T>() }.clone());
+        }
+        self.with(track, T::clone)
+    }
+
+    /// The panic for an error of this node; the first reader of a failed memo gets the original.
+    #[cold]
+    #[track_caller]
+    pub(crate) fn raise(&self, error: Error) -> ! {
+        if let Error::Panicked { .. } | Error::Cycle(_) = error {
+            let payload = self.rt.flags(self.id).and_then(|_| {
+                let mut cold = self.rt.cold.borrow_mut();
+                cold.errors.get_mut(&self.id.index)?.payload.take()
+            });
+            if let Some(payload) = payload {
+                std::panic::resume_unwind(payload);
+            }
+        }
+        error.raise()
+    }
+
+    #[track_caller]
+    pub(crate) fn dispose(&self) {
+        self.rt.dispose(self.id, Some(Location::caller()));
+    }
+}
+
+/// A flag on a node while user code works on its block.
+pub(crate) struct Loan {
+    rt: &'static Inner,
+    id: NodeId,
+    data: *mut u8,
+    vtable: &'static VTable,
+    flag: u32,
+    init: bool,
+    outermost: bool,
+}
+
+impl Loan {
+    #[inline]
+    pub(crate) fn new(rt: &'static Inner, id: NodeId, flag: u32, flags: u32) -> Self {
+        let slot = rt.slot(id.index);
+        let outermost = flags & (flag::LENT | flag::WRITING) == 0;
+        rt.set_flags(id.index, flag, 0);
+        rt.lent.set(rt.lent.get() + 1);
+        Self {
+            rt,
+            id,
+            data: slot.data,
+            vtable: slot.vtable,
+            flag,
+            init: flags & flag::INIT != 0,
+            outermost,
+        }
+    }
+}
+
+impl Drop for Loan {
+    #[inline]
+    fn drop(&mut self) {
+        self.rt.lent.set(self.rt.lent.get() - 1);
+        if !self.outermost {
+            return;
+        }
+        if self.rt.flags(self.id).is_some() {
+            self.rt.set_flags(self.id.index, 0, self.flag);
+        } else {
+            // SAFETY: the node went while it was lent, and `free` left its block to the lender.
+            let dropped = unsafe { self.rt.drop_block(self.data, self.vtable, self.init) };
+            if let Err(panic) = dropped
+                && !std::thread::panicking()
+            {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! How the typed surface drives the graph core: one [`Host`] for the whole runtime.
+//!
+//! Runs nest only where a closure reads a memo that has to run first. That nesting has no limit, so
+//! each run looks at how much stack is left, which is one comparison, and goes on on a new piece of
+//! stack when little is.
+#![expect(unsafe_code, reason = "calls a node's closure through its vtable")]
+
+use crate::graph::{Event, Graph, Host, NodeId};
+use crate::runtime::Inner;
+
+/// Stack that a closure can count on.
+const RED_ZONE: usize = 128 * 1024;
+/// Size of each further piece of stack.
+#[cfg(not(miri))]
+const PIECE: usize = 4 * 1024 * 1024;
+
+impl Host for &'static Inner {
+    #[inline]
+    fn graph<R>(&self, f: impl FnOnce(&mut Graph) -> R) -> R {
+        self.g(f)
+    }
+
+    #[inline]
+    fn recompute(&self, node: NodeId) {
+        let here = std::hint::black_box(&raw const node).addr();
+        if here < self.stack_limit.get() || self.stack_limit.get() == 0 {
+            return self.recompute_on_more_stack(node);
+        }
+        self.recompute_here(node);
+    }
+
+    fn commit(&self, source: NodeId) -> bool {
+        self.commit_signal(source)
+    }
+
+    #[inline]
+    fn event(&self, event: Event) {
+        if self.observed.get() {
+            self.tell(event);
+        }
+    }
+}
+
+impl Inner {
+    #[inline]
+    fn recompute_here(&'static self, node: NodeId) {
+        let slot = self.slot(node.index);
+        // SAFETY: `settle` only names live nodes, and a node's slot holds its own block and vtable.
+        unsafe { (slot.vtable.run)(slot.data, self, node) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[cfg(not(miri))]
+    fn recompute_on_more_stack(&'static self, node: NodeId) {
+        let here = (&raw const node).addr();
+        let left = stacker::remaining_stack().unwrap_or(0);
+        let limit =
+            |here: usize, left: usize| here.saturating_sub(left.saturating_sub(RED_ZONE)).max(1);
+        if left > RED_ZONE {
+            // The limit was for another stack: this one has room.
+            self.stack_limit.set(limit(here, left));
+            return self.recompute_here(node);
+        }
+        let before = Limit(self, self.stack_limit.get());
+        stacker::grow(PIECE, || {
+            let here = 0_u8;
+            let left = stacker::remaining_stack().unwrap_or(0);
+            self.stack_limit.set(limit((&raw const here).addr(), left));
+            self.recompute_here(node);
+        });
+        drop(before);
+    }
+
+    /// Miri has no stack to grow.
+    #[cold]
+    #[cfg(miri)]
+    fn recompute_on_more_stack(&'static self, node: NodeId) {
+        let _ = RED_ZONE;
+        self.stack_limit.set(1);
+        self.recompute_here(node);
+    }
+}
+
+/// Puts the limit of the outer stack back, also when user code unwinds.
+#[cfg(not(miri))]
+struct Limit(&'static Inner, usize);
+
+#[cfg(not(miri))]
+impl Drop for Limit {
+    fn drop(&mut self) {
+        self.0.stack_limit.set(self.1);
+    }
+}

@@ -1,0 +1,377 @@
+//! A value that is derived: computed when it is first needed, and again when something it read
+//! really changed and somebody needs it.
+#![expect(
+    unsafe_code,
+    reason = "runs closures and replaces values through typed pointers"
+)]
+
+use std::alloc::Layout;
+use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+
+use crate::cold::Failure;
+use crate::equality::{ByPartialEq, Equality};
+use crate::error::Error;
+use crate::flush::FlushError;
+use crate::graph::{COMPUTATION, DIRTY, NodeId};
+use crate::handle::{Loan, Raw};
+use crate::runtime::{Ctx, Cx, Inner, Kind, VTable, flag};
+
+#[repr(C)]
+struct Block<T, F, E> {
+    /// There is one if the node has INIT.
+    value: MaybeUninit<T>,
+    compute: F,
+    equality: E,
+}
+
+struct Table<T, F, E>(std::marker::PhantomData<(T, F, E)>);
+
+impl<T, F, E> Table<T, F, E>
+where
+    T: 'static,
+    F: FnMut(Option<&T>) -> T + 'static,
+    E: Equality<T>,
+{
+    const VTABLE: VTable = VTable {
+        kind: Kind::Memo,
+        layout: Layout::new::<Block<T, F, E>>(),
+        plain: false,
+        // SAFETY: callers pass the block of such a node.
+        run: |block, rt, id| unsafe { run::<T, F, E>(block.cast(), rt, id) },
+        same: |block, new| {
+            // SAFETY: callers pass the block of such a node that has a value, and a `T`.
+            unsafe {
+                let block = &*block.cast::<Block<T, F, E>>();
+                block
+                    .equality
+                    .same(block.value.assume_init_ref(), &*new.cast::<T>())
+            }
+        },
+        commit: |_| true,
+        drop: |block, init| {
+            // SAFETY: callers pass the block of such a node, which nobody uses any more, and
+            // whether it has a value.
+            unsafe {
+                let block = block.cast::<Block<T, F, E>>();
+                // The closure goes even if dropping the value panics.
+                let _rest = (
+                    (&raw const (*block).compute).read(),
+                    (&raw const (*block).equality).read(),
+                );
+                if init {
+                    (*block).value.assume_init_drop();
+                }
+            }
+        },
+    };
+}
+
+/// One run. The graph says that the node is dirty; nobody else is running it.
+///
+/// # Safety
+///
+/// `block` is the block of the live node `id` of `rt`.
+unsafe fn run<T, F, E>(block: *mut Block<T, F, E>, rt: &'static Inner, id: NodeId)
+where
+    T: 'static,
+    F: FnMut(Option<&T>) -> T + 'static,
+    E: Equality<T>,
+{
+    let Some(mut flags) = rt.flags(id) else {
+        return;
+    };
+    if flags & (flag::LENT | flag::WRITING | flag::OWNS) != 0 {
+        if flags & flag::OWNS != 0
+            && let Err(panic) = rt.purge(id)
+        {
+            resume_unwind(panic);
+        }
+        match rt.flags(id) {
+            Some(now) => flags = now,
+            None => return,
+        }
+        if flags & (flag::LENT | flag::WRITING) != 0 {
+            Error::Borrowed(rt.place(id)).raise();
+        }
+    }
+    rt.g(|g| g.start_run(id.index));
+    let before = rt.ctx.replace(Ctx {
+        observer: id.index,
+        pure: true,
+        owner: id,
+        running: id,
+    });
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the node is running, so that nobody else touches its block: it is not run again,
+        // a read of it is a cycle, and a disposal leaves the block to us. INIT says whether there
+        // is a value.
+        let (old, compute, equality) = unsafe {
+            let old = (flags & flag::INIT != 0).then(|| (*block).value.assume_init_ref());
+            (old, &mut (*block).compute, &(*block).equality)
+        };
+        let new = compute(old);
+        let same = flags & flag::ERR == 0 && old.is_some_and(|old| equality.same(old, &new));
+        (new, same)
+    }));
+    rt.ctx.set(before);
+    if rt.flags(id).is_none() {
+        rt.g(|g| g.finish(id, false));
+        let vtable = &Table::<T, F, E>::VTABLE;
+        // SAFETY: the node was disposed while it ran, and `free` left the block to us.
+        let dropped = unsafe { rt.drop_block(block.cast(), vtable, flags & flag::INIT != 0) };
+        return over(rt, result.map(drop).and(dropped));
+    }
+    match result {
+        Ok((new, true)) => {
+            rt.g(|g| g.finish(id, false));
+            rt.ran(id, false);
+            drop(new);
+        }
+        Ok((new, false)) => {
+            // SAFETY: as above; the value is only written here and while the node is not running.
+            let value = unsafe { &mut (*block).value };
+            let old = std::mem::replace(value, MaybeUninit::new(new));
+            rt.set_flags(id.index, flag::INIT, flag::ERR);
+            rt.g(|g| g.finish(id, true));
+            rt.ran(id, true);
+            if std::mem::needs_drop::<T>() && flags & flag::INIT != 0 {
+                // SAFETY: INIT was set, so the replaced slot held a value.
+                drop(unsafe { old.assume_init() });
+            }
+            if flags & flag::ERR != 0 {
+                let failure = rt.cold.borrow_mut().errors.remove(&id.index);
+                drop(failure);
+            }
+        }
+        Err(panic) => rt.failed(id, panic),
+    }
+}
+
+/// The end of a run that disposed its own node.
+#[cold]
+pub(crate) fn over(rt: &'static Inner, result: Result<(), crate::owner::Panic>) {
+    let late = rt.run_late();
+    if let Err(panic) = result.and(late) {
+        resume_unwind(panic);
+    }
+}
+
+impl Inner {
+    /// The memo panicked: the panic is kept as its result until something it read changes. Only a
+    /// cycle is not kept, since who is to blame for it depends on who was asked first.
+    #[cold]
+    fn failed(&'static self, id: NodeId, panic: crate::owner::Panic) {
+        let cycle = self.raised_cycle.take();
+        let is_cycle = cycle.is_some();
+        let failure = Failure::new(self.place(id), panic, cycle);
+        self.set_flags(id.index, flag::ERR | flag::COLD, 0);
+        if is_cycle {
+            self.g(|g| g.abort(id));
+        } else {
+            self.g(|g| g.finish(id, true));
+        }
+        self.ran(id, true);
+        let replaced = self.cold.borrow_mut().errors.insert(id.index, failure);
+        drop(replaced);
+    }
+}
+
+/// A derived value. A `Copy` handle: the value lives in the runtime and goes with its owner.
+///
+/// It runs when it is read and something it read has changed since. It may not write signals.
+pub struct Memo<T: 'static> {
+    pub(crate) raw: Raw<T>,
+}
+
+impl<T> Clone for Memo<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Memo<T> {}
+
+impl<T> std::fmt::Debug for Memo<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Memo({:?})", self.raw.id)
+    }
+}
+
+impl Cx {
+    /// Makes a memo; nothing runs yet. A result equal (`==`) to the last one is no change.
+    ///
+    /// If the closure panics, reading the memo panics, and again without a new run until something
+    /// it read changes. Nodes it makes belong to it and go when it runs again; effects among them
+    /// first run after it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the runtime has been dropped.
+    #[track_caller]
+    #[inline]
+    pub fn memo<T, F>(&self, mut compute: F) -> Memo<T>
+    where
+        T: PartialEq + 'static,
+        F: FnMut() -> T + 'static,
+    {
+        make(
+            self.inner(),
+            move |_: Option<&T>| compute(),
+            ByPartialEq,
+            Location::caller(),
+        )
+    }
+
+    /// Makes a memo that sees its previous value, with another idea of
+    /// [what is a change](Equality).
+    ///
+    /// # Panics
+    ///
+    /// Panics if the runtime has been dropped.
+    #[track_caller]
+    pub fn memo_with<T, F>(&self, compute: F, equality: impl Equality<T>) -> Memo<T>
+    where
+        T: 'static,
+        F: FnMut(Option<&T>) -> T + 'static,
+    {
+        make(self.inner(), compute, equality, Location::caller())
+    }
+
+    /// Makes a memo that can be written too: the written value holds until something that the
+    /// closure read changes.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the runtime has been dropped.
+    #[track_caller]
+    pub fn linked<T, F>(&self, compute: F) -> Linked<T>
+    where
+        T: PartialEq + 'static,
+        F: FnMut(Option<&T>) -> T + 'static,
+    {
+        let memo = make(self.inner(), compute, ByPartialEq, Location::caller());
+        Linked { memo }
+    }
+
+    /// [`Cx::memo`], or an error if the runtime has been dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    #[track_caller]
+    pub fn try_memo<T, F>(&self, mut compute: F) -> Result<Memo<T>, Error>
+    where
+        T: PartialEq + 'static,
+        F: FnMut() -> T + 'static,
+    {
+        let created = Location::caller();
+        Ok(make(
+            self.live()?,
+            move |_: Option<&T>| compute(),
+            ByPartialEq,
+            created,
+        ))
+    }
+}
+
+#[inline]
+fn make<T, F, E>(
+    rt: &'static Inner,
+    compute: F,
+    equality: E,
+    created: &'static Location<'static>,
+) -> Memo<T>
+where
+    T: 'static,
+    F: FnMut(Option<&T>) -> T + 'static,
+    E: Equality<T>,
+{
+    let value = MaybeUninit::uninit();
+    let fill = |data: *mut u8| {
+        let block = Block {
+            value,
+            compute,
+            equality,
+        };
+        // SAFETY: the block was allocated with this layout and is uninitialised.
+        unsafe { data.cast::<Block<T, F, E>>().write(block) };
+    };
+    let vtable = &Table::<T, F, E>::VTABLE;
+    let id = rt.insert(
+        vtable,
+        COMPUTATION | DIRTY,
+        fill,
+        rt.ctx.get().owner,
+        created,
+    );
+    rt.dispose_if_orphan(id);
+    Memo {
+        raw: Raw::new(rt, id),
+    }
+}
+
+/// A memo that can be written; see [`Cx::linked`].
+pub struct Linked<T: 'static> {
+    pub(crate) memo: Memo<T>,
+}
+
+impl<T> Clone for Linked<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Linked<T> {}
+
+impl<T: 'static> Linked<T> {
+    /// Replaces the derived value until something that the closure read changes.
+    ///
+    /// # Panics
+    ///
+    /// Panics where [`Linked::try_set`] is an error, and rethrows the first panic of an effect.
+    #[track_caller]
+    pub fn set(&self, value: T) {
+        if let Err(error) = self.try_set(value) {
+            self.memo.raw.raise(error);
+        }
+    }
+
+    /// [`Linked::set`], with what goes wrong as an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`], [`Error::Borrowed`], [`Error::WriteInMemo`], or the error of the
+    /// closure, which runs first if it is due; nothing is written then. [`Error::Budget`] comes
+    /// after the write.
+    pub fn try_set(&self, value: T) -> Result<(), Error> {
+        let (rt, id) = (self.memo.raw.rt, self.memo.raw.id);
+        let ctx = rt.ctx.get();
+        if ctx.pure {
+            let (target, memo) = (rt.place(id), rt.place(ctx.running));
+            return Err(Error::WriteInMemo { target, memo });
+        }
+        self.memo.raw.with(false, |_| ())?;
+        let slot = rt.slot(id.index);
+        let flags = rt.flags(id).unwrap_or(0);
+        if flags & (flag::LENT | flag::WRITING) != 0 {
+            return Err(Error::Borrowed(rt.place(id)));
+        }
+        let loan = Loan::new(rt, id, flag::LENT, flags);
+        // SAFETY: the read above left a value; it is lent, and `value` is a `T`.
+        let same = unsafe { (slot.vtable.same)(slot.data, (&raw const value).cast()) };
+        drop(loan);
+        if same || rt.flags(id).is_none() {
+            return Ok(());
+        }
+        // SAFETY: the block begins with an initialised `T`; nobody has it on loan.
+        let old = unsafe { std::mem::replace(&mut *slot.data.cast::<T>(), value) };
+        rt.g(|g| g.computation_changed(id));
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(old)));
+        let flushed = rt.flush_if_queued();
+        if let Err(panic) = dropped {
+            resume_unwind(panic);
+        }
+        flushed.map_err(FlushError::into_error)
+    }
+}

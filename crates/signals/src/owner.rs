@@ -1,0 +1,240 @@
+//! The owner tree: who goes when its owner runs again or is disposed.
+//!
+//! Every node has one owner: the computation or scope that was running when it was made. Disposal
+//! is a loop: inner before outer, newest sibling first, and each node's cleanups (last one first)
+//! after its children have gone. Panics in cleanups or `Drop` are kept until everything has gone.
+#![expect(unsafe_code, reason = "drops blocks through their vtable")]
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+
+use crate::graph::{COMPUTATION, KIND, NodeId, RUNNING};
+use crate::runtime::{Ctx, Inner, NOBODY, NONE, Slot, VTable, flag};
+
+pub(crate) type Panic = Box<dyn Any + Send>;
+type Site = Option<&'static Location<'static>>;
+
+/// Keeps the first panic of several.
+pub(crate) fn keep_first<R>(first: &mut Option<Panic>, result: Result<R, Panic>) -> Option<R> {
+    match result {
+        Ok(value) => Some(value),
+        Err(panic) => {
+            first.get_or_insert(panic);
+            None
+        }
+    }
+}
+
+impl Inner {
+    /// Links a new node as the newest child of its owner. A node whose owner has gone (it was
+    /// disposed during its own run) goes to the root, and goes when that run ends.
+    #[inline]
+    pub(crate) fn attach(&self, slot: &mut Slot, id: NodeId, owner: NodeId) {
+        let owner = if self.flags(owner).is_some() {
+            owner
+        } else {
+            self.root.get()
+        };
+        let flags = self.g(|g| {
+            let node = g.node_mut(owner.index);
+            node.flags |= flag::OWNS;
+            node.flags
+        });
+        if flags & flag::NESTED != 0 || flags & KIND == COMPUTATION {
+            self.set_flags(id.index, flag::NESTED, 0);
+        }
+        self.slots(|slots| {
+            let first = std::mem::replace(&mut slots[owner.index()].child, id.index);
+            slot.parent = owner.index;
+            slot.older = first;
+            if first != NONE {
+                slots[first as usize].newer = id.index;
+            }
+        });
+    }
+
+    /// If the computation that is running was disposed: disposes `id` once the run is over.
+    #[inline]
+    pub(crate) fn dispose_if_orphan(&'static self, id: NodeId) {
+        let owner = self.ctx.get().owner;
+        if owner.index != NONE && self.flags(owner).is_none() {
+            let cleanup = Box::new(move || self.dispose(id, None));
+            self.cold.borrow_mut().late.push(cleanup);
+        }
+    }
+
+    /// Disposes a node with all it owns, as a batch; rethrows the first panic at the end.
+    pub(crate) fn dispose(&'static self, id: NodeId, at: Site) {
+        if self.flags(id).is_none() {
+            return;
+        }
+        if let Some(panic) = self.dispose_quietly(id, at) {
+            std::panic::resume_unwind(panic);
+        }
+    }
+
+    pub(crate) fn dispose_quietly(&'static self, id: NodeId, at: Site) -> Option<Panic> {
+        let mut panic = None;
+        self.depth.set(self.depth.get() + 1);
+        let lent = self.lend();
+        self.clear(id, true, at, &mut panic);
+        drop(lent);
+        let flushed = self.leave_batch();
+        keep_first(
+            &mut panic,
+            flushed.map_err(crate::flush::FlushError::into_panic),
+        );
+        panic
+    }
+
+    /// Before a computation runs again: disposes what its last run made and runs its cleanups.
+    #[cold]
+    pub(crate) fn purge(&'static self, id: NodeId) -> Result<(), Panic> {
+        let mut panic = None;
+        self.depth.set(self.depth.get() + 1);
+        self.clear(id, false, None, &mut panic);
+        // A cleanup may have written what the computation is about to read. Committed now, the
+        // write belongs to the coming run and does not cause another one.
+        self.commit_touched(&mut panic);
+        self.depth.set(self.depth.get() - 1);
+        panic.map_or(Ok(()), Err)
+    }
+
+    /// The loop behind both: everything below `root`, then `root`'s cleanups, then `root` itself.
+    fn clear(&'static self, root: NodeId, with_root: bool, at: Site, panic: &mut Option<Panic>) {
+        let mut current = root;
+        while self.flags(current).is_some() || {
+            current = root;
+            self.flags(root).is_some()
+        } {
+            let child = self.slot(current.index).child;
+            if child != NONE {
+                current = self.g(|g| g.id(child));
+                continue;
+            }
+            let done = current == root;
+            self.run_cleanups(current, panic);
+            if self.flags(current).is_none() || self.slot(current.index).child != NONE {
+                continue;
+            }
+            if done {
+                if with_root {
+                    self.free(root, at, panic);
+                } else {
+                    self.set_flags(root.index, 0, flag::OWNS);
+                }
+                return;
+            }
+            let parent = self.slot(current.index).parent;
+            let parent = self.g(|g| g.id(parent));
+            self.free(current, at, panic);
+            current = parent;
+        }
+    }
+
+    fn run_cleanups(&'static self, id: NodeId, panic: &mut Option<Panic>) {
+        let Some(flags) = self.flags(id) else { return };
+        if flags & flag::COLD == 0 {
+            return;
+        }
+        let parent = self.slot(id.index).parent;
+        let owner = if parent == NONE {
+            NOBODY
+        } else {
+            self.g(|g| g.id(parent))
+        };
+        loop {
+            let mut cold = self.cold.borrow_mut();
+            let cleanups = cold.cleanups.get_mut(&id.index);
+            let Some(cleanup) = cleanups.and_then(smallvec::SmallVec::pop) else {
+                cold.cleanups.remove(&id.index);
+                return;
+            };
+            drop(cold);
+            self.outside(owner, cleanup, panic);
+            if self.flags(id).is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Runs user code that belongs to no computation, untracked and allowed to write.
+    pub(crate) fn outside(&self, owner: NodeId, f: impl FnOnce(), panic: &mut Option<Panic>) {
+        let before = self.ctx.replace(Ctx {
+            observer: NONE,
+            pure: false,
+            owner,
+            running: NOBODY,
+        });
+        keep_first(panic, catch_unwind(AssertUnwindSafe(f)));
+        self.ctx.set(before);
+    }
+
+    /// Takes one childless node out of the tree and the graph and drops its block, unless user
+    /// code is at work on it: then whoever called that code drops it on return.
+    fn free(&'static self, id: NodeId, at: Site, panic: &mut Option<Panic>) {
+        let Some(flags) = self.flags(id) else { return };
+        let slot = self.slot(id.index);
+        self.slots(|slots| {
+            if slot.newer != NONE {
+                slots[slot.newer as usize].older = slot.older;
+            } else if slot.parent != NONE {
+                slots[slot.parent as usize].child = slot.older;
+            }
+            if slot.older != NONE {
+                slots[slot.older as usize].newer = slot.newer;
+            }
+        });
+        let forgotten = {
+            let mut cold = self.cold.borrow_mut();
+            cold.bury(id, slot.created, at);
+            (flags & flag::COLD != 0).then(|| cold.forget(id.index))
+        };
+        self.g(|g| g.remove(id));
+        if self.observed.get() {
+            self.tell_disposed(id);
+        }
+        if flags & (RUNNING | flag::LENT | flag::WRITING) == 0 {
+            let init = flags & flag::INIT != 0;
+            // SAFETY: the node has gone, so nobody finds the block any more, and by the flags
+            // nobody is using it.
+            let dropped = unsafe { self.drop_block(slot.data, slot.vtable, init) };
+            keep_first(panic, dropped);
+        }
+        if let Some(forgotten) = forgotten {
+            keep_first(panic, catch_unwind(AssertUnwindSafe(|| drop(forgotten))));
+        }
+    }
+
+    /// Drops what is in a block and frees it, even if the drop panics.
+    ///
+    /// # Safety
+    ///
+    /// The block belongs to a node that has gone, has that vtable, and nobody uses it.
+    pub(crate) unsafe fn drop_block(
+        &self,
+        data: *mut u8,
+        vtable: &'static VTable,
+        init: bool,
+    ) -> Result<(), Panic> {
+        let lent = self.lend();
+        // SAFETY: by the contract of this function the block is ours.
+        let result = catch_unwind(AssertUnwindSafe(|| unsafe { (vtable.drop)(data, init) }));
+        drop(lent);
+        // SAFETY: it came from this slab with this layout, and its contents were dropped.
+        self.slab(|slab| unsafe { slab.free(data, vtable.layout) });
+        result
+    }
+
+    /// Runs the cleanups of computations that were disposed during their own run.
+    #[cold]
+    pub(crate) fn run_late(&'static self) -> Result<(), Panic> {
+        let mut panic = None;
+        loop {
+            let next = self.cold.borrow_mut().late.pop();
+            let Some(cleanup) = next else { break };
+            self.outside(self.root.get(), cleanup, &mut panic);
+        }
+        panic.map_or(Ok(()), Err)
+    }
+}

@@ -1,0 +1,411 @@
+//! The runtime: owns the nodes, lends the graph, and knows what is running.
+//!
+//! [`Runtime`] is the owned handle; dropping it disposes everything. Its memory block stays behind
+//! (a few hundred bytes, used again by the next runtime of the thread), because handles are plain
+//! `Copy` pointers to it; generations only ever rise, so a handle that outlived its runtime finds
+//! that its node has gone, and never somebody else's.
+//!
+//! Two rules keep the `unsafe` here sound. The cells are lent for single steps in which no user
+//! code runs. And `Inner` is not `Sync`, so every handle stays on the thread of its runtime.
+#![expect(
+    unsafe_code,
+    reason = "lends `UnsafeCell`s for single steps without user code"
+)]
+
+use std::alloc::Layout;
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::panic::Location;
+
+use crate::cold::Cold;
+use crate::error::{Error, Place};
+use crate::graph::{Graph, NodeId, State};
+use crate::slab::Slab;
+
+/// Flags of the typed surface in the node of the graph.
+pub(crate) mod flag {
+    use crate::graph::HOST_BITS;
+    /// The memo's value slot holds a value.
+    pub(crate) const INIT: u32 = 1 << HOST_BITS;
+    /// The memo's latest run panicked; the table of errors says how.
+    pub(crate) const ERR: u32 = 2 << HOST_BITS;
+    /// The value is lent to user code, which may only look.
+    pub(crate) const LENT: u32 = 4 << HOST_BITS;
+    /// The value is lent to user code that changes it.
+    pub(crate) const WRITING: u32 = 8 << HOST_BITS;
+    /// There are children or cleanups.
+    pub(crate) const OWNS: u32 = 16 << HOST_BITS;
+    /// A computation is among its owners.
+    pub(crate) const NESTED: u32 = 32 << HOST_BITS;
+    /// The write counts as a change whatever the policy says.
+    pub(crate) const FORCED: u32 = 64 << HOST_BITS;
+    /// There may be entries in the cold tables.
+    pub(crate) const COLD: u32 = 128 << HOST_BITS;
+}
+
+/// What a node is, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Written from outside.
+    Signal,
+    /// Derived.
+    Memo,
+    /// Runs for its side effects.
+    Effect,
+    /// Owns other nodes.
+    Scope,
+    /// A value that is owned but not tracked.
+    Stored,
+}
+
+/// How to treat a node's block of memory.
+pub(crate) struct VTable {
+    pub(crate) kind: Kind,
+    pub(crate) layout: Layout,
+    /// Comparing runs no code that could reach the runtime.
+    pub(crate) plain: bool,
+    /// Runs the computation.
+    pub(crate) run: unsafe fn(*mut u8, &'static Inner, NodeId),
+    /// Whether the value in the block and the given one are the same.
+    pub(crate) same: unsafe fn(*const u8, *const u8) -> bool,
+    /// Whether the value differs from the one before the batch, which is dropped.
+    pub(crate) commit: unsafe fn(*mut u8) -> bool,
+    /// Drops what is in the block; the value only if there is one.
+    pub(crate) drop: unsafe fn(*mut u8, bool),
+}
+
+/// What the graph does not need to know of a node.
+#[derive(Clone, Copy)]
+pub(crate) struct Slot {
+    pub(crate) data: *mut u8,
+    pub(crate) vtable: &'static VTable,
+    pub(crate) created: &'static Location<'static>,
+    pub(crate) parent: u32,
+    /// The newest child.
+    pub(crate) child: u32,
+    /// The sibling made before this one.
+    pub(crate) older: u32,
+    pub(crate) newer: u32,
+}
+
+/// Who is asking. Saved and restored around every piece of user code.
+#[derive(Clone, Copy)]
+pub(crate) struct Ctx {
+    /// The computation that reads are recorded for; `NONE` while untracked.
+    pub(crate) observer: u32,
+    /// A memo is running, so that nothing may be written.
+    pub(crate) pure: bool,
+    /// Owns what is created.
+    pub(crate) owner: NodeId,
+    /// The innermost computation, also while untracked.
+    pub(crate) running: NodeId,
+}
+
+pub(crate) struct Inner {
+    graph: UnsafeCell<Graph>,
+    slots: UnsafeCell<Vec<Slot>>,
+    slab: UnsafeCell<Slab>,
+    pub(crate) ctx: Cell<Ctx>,
+    /// Open batches; a flush counts as one.
+    pub(crate) depth: Cell<u32>,
+    /// How much user code works on a block of this runtime right now.
+    pub(crate) lent: Cell<u32>,
+    /// Signals written in the open batch.
+    pub(crate) touched: RefCell<Vec<NodeId>>,
+    pub(crate) cold: RefCell<Cold>,
+    /// Somebody wants events or run counts.
+    pub(crate) observed: Cell<bool>,
+    /// A cycle error was raised and no memo has failed with it yet.
+    pub(crate) raised_cycle: RefCell<Option<Error>>,
+    /// Below this address the stack has to grow before the next nested run.
+    pub(crate) stack_limit: Cell<usize>,
+    pub(crate) root: Cell<NodeId>,
+    pub(crate) epoch: Cell<u32>,
+    pub(crate) alive: Cell<bool>,
+    pub(crate) budget: Cell<usize>,
+    /// A panic that the flush in progress rethrows at its end.
+    pub(crate) kept_panic: RefCell<Option<crate::owner::Panic>>,
+}
+
+pub(crate) const NONE: u32 = u32::MAX;
+pub(crate) const NOBODY: NodeId = NodeId {
+    index: NONE,
+    generation: NONE,
+};
+const IDLE: Ctx = Ctx {
+    observer: NONE,
+    pure: false,
+    owner: NOBODY,
+    running: NOBODY,
+};
+
+thread_local! {
+    static POOL: RefCell<Vec<&'static Inner>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Owns signals, memos, effects and scopes, and everything they hold.
+///
+/// It dereferences to [`Cx`], which has the methods. Runtimes are independent of each other. One
+/// stays on the thread that made it, with all its handles; sending either does not compile. From
+/// other threads, write through a [`Mailbox`](crate::Mailbox) (feature `sync`).
+///
+/// Dropping it disposes all nodes, newest first, and runs their cleanups. Handles may outlive it:
+/// using one is then [`Error::Disposed`].
+pub struct Runtime {
+    cx: Cx,
+}
+
+/// A `Copy` reference to a runtime, for use inside closures: creates nodes, batches, untracks.
+///
+/// What is created belongs to the computation or scope that is running, and goes with it.
+#[derive(Clone, Copy)]
+pub struct Cx {
+    pub(crate) rt: &'static Inner,
+    epoch: u32,
+    not_send: PhantomData<*mut ()>,
+}
+
+impl Default for Runtime {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Runtime {
+    /// An empty runtime.
+    #[track_caller]
+    pub fn new() -> Self {
+        let rt = POOL.with_borrow_mut(Vec::pop).unwrap_or_else(|| {
+            Box::leak(Box::new(Inner {
+                graph: UnsafeCell::new(Graph::new()),
+                slots: UnsafeCell::new(Vec::new()),
+                slab: UnsafeCell::new(Slab::new()),
+                ctx: Cell::new(IDLE),
+                depth: Cell::new(0),
+                lent: Cell::new(0),
+                touched: RefCell::default(),
+                cold: RefCell::default(),
+                observed: Cell::new(false),
+                raised_cycle: RefCell::default(),
+                stack_limit: Cell::new(0),
+                root: Cell::new(NOBODY),
+                epoch: Cell::new(0),
+                alive: Cell::new(false),
+                budget: Cell::new(crate::flush::DEFAULT_BUDGET),
+                kept_panic: RefCell::default(),
+            }))
+        });
+        rt.alive.set(true);
+        let root = rt.insert(crate::scope::VTABLE, 1, |_| {}, NOBODY, Location::caller());
+        rt.root.set(root);
+        rt.ctx.set(Ctx {
+            owner: root,
+            ..IDLE
+        });
+        let (epoch, not_send) = (rt.epoch.get(), PhantomData);
+        Self {
+            cx: Cx {
+                rt,
+                epoch,
+                not_send,
+            },
+        }
+    }
+
+    /// A reference to this runtime that closures can hold.
+    pub fn cx(&self) -> Cx {
+        self.cx
+    }
+}
+
+impl Deref for Runtime {
+    type Target = Cx;
+
+    fn deref(&self) -> &Cx {
+        &self.cx
+    }
+}
+
+impl Drop for Runtime {
+    #[track_caller]
+    fn drop(&mut self) {
+        let rt = self.cx.rt;
+        let busy = rt.depth.get() > 0 || rt.lent.get() > 0 || rt.g(|g| !g.stack.is_empty());
+        let failure = rt.dispose_quietly(rt.root.get(), Some(Location::caller()));
+        rt.alive.set(false);
+        rt.epoch.set(rt.epoch.get().wrapping_add(1));
+        rt.observed.set(false);
+        let cold = rt.cold.take();
+        if !busy {
+            rt.reset();
+        }
+        drop(cold);
+        if let Some(panic) = failure
+            && !std::thread::panicking()
+        {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+impl Cx {
+    /// The runtime, if it is the one this reference was made for and still there.
+    pub(crate) fn live(self) -> Result<&'static Inner, Error> {
+        if self.rt.alive.get() && self.rt.epoch.get() == self.epoch {
+            Ok(self.rt)
+        } else {
+            let (created, disposed) = (None, None);
+            Err(Error::Disposed { created, disposed })
+        }
+    }
+
+    /// The runtime.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it has been dropped.
+    #[track_caller]
+    #[inline]
+    pub(crate) fn inner(self) -> &'static Inner {
+        match self.live() {
+            Ok(rt) => rt,
+            Err(error) => error.raise(),
+        }
+    }
+}
+
+impl Inner {
+    /// Lends the graph. `f` must not call user code; no closure in this crate does.
+    #[inline]
+    pub(crate) fn g<R>(&self, f: impl FnOnce(&mut Graph) -> R) -> R {
+        // SAFETY: one thread (`Inner` is not `Sync`), and `f` returns before anything else can ask
+        // for the graph: the closures of this crate neither nest calls of `g` nor call user code.
+        f(unsafe { &mut *self.graph.get() })
+    }
+
+    #[inline]
+    pub(crate) fn slots<R>(&self, f: impl FnOnce(&mut Vec<Slot>) -> R) -> R {
+        // SAFETY: as for `g`.
+        f(unsafe { &mut *self.slots.get() })
+    }
+
+    #[inline]
+    pub(crate) fn slab<R>(&self, f: impl FnOnce(&mut Slab) -> R) -> R {
+        // SAFETY: as for `g`.
+        f(unsafe { &mut *self.slab.get() })
+    }
+
+    #[inline]
+    pub(crate) fn slot(&self, index: u32) -> Slot {
+        self.slots(|slots| slots[index as usize])
+    }
+
+    /// The flags of a node that is there.
+    #[inline]
+    pub(crate) fn flags(&self, node: NodeId) -> Option<u32> {
+        self.g(|g| g.contains(node).then(|| g.node(node.index).flags))
+    }
+
+    #[inline]
+    pub(crate) fn set_flags(&self, index: u32, on: u32, off: u32) {
+        self.g(|g| {
+            let node = g.node_mut(index);
+            node.flags = node.flags & !off | on;
+        });
+    }
+
+    /// Makes a node: a block that `fill` initialises, a place in the graph, and an owner.
+    #[inline]
+    pub(crate) fn insert(
+        &self,
+        vtable: &'static VTable,
+        graph_flags: u32,
+        fill: impl FnOnce(*mut u8),
+        owner: NodeId,
+        created: &'static Location<'static>,
+    ) -> NodeId {
+        let data = self.slab(|slab| slab.alloc(vtable.layout));
+        fill(data);
+        let id = self.g(|g| g.add(graph_flags));
+        let mut slot = Slot {
+            data,
+            vtable,
+            created,
+            parent: NONE,
+            child: NONE,
+            older: NONE,
+            newer: NONE,
+        };
+        if owner.index != NONE {
+            self.attach(&mut slot, id, owner);
+        }
+        self.slots(|slots| {
+            let index = id.index();
+            if index == slots.len() {
+                slots.push(slot);
+            } else {
+                slots[index] = slot;
+            }
+        });
+        id
+    }
+
+    /// What is known about the node that `id` named.
+    #[cold]
+    pub(crate) fn disposed(&self, id: NodeId) -> Error {
+        let (created, disposed) = self.cold.borrow().grave(id);
+        Error::Disposed { created, disposed }
+    }
+
+    /// Name and place of creation, for messages.
+    #[cold]
+    pub(crate) fn place(&self, id: NodeId) -> Place {
+        let slot = self.slot(id.index);
+        let name = self.cold.borrow().labels.get(&id.index).cloned();
+        Place {
+            name: name.unwrap_or_else(|| format!("{:?}", slot.vtable.kind).to_lowercase()),
+            created: slot.created,
+        }
+    }
+
+    pub(crate) fn state(&self, id: NodeId) -> State {
+        self.g(|g| g.state(id))
+    }
+
+    /// Marks user code at work on a block, so that the memory of a runtime that is dropped
+    /// meanwhile is kept.
+    pub(crate) fn lend(&self) -> Lent<'_> {
+        self.lent.set(self.lent.get() + 1);
+        Lent(self)
+    }
+
+    /// Makes an empty runtime ready for the pool. Generations go on from where they were.
+    fn reset(&'static self) {
+        let next = self.g(|g| {
+            let highest = g.nodes.iter().map(|n| n.generation).max().unwrap_or(0);
+            let next = highest.max(g.first_generation).saturating_add(1);
+            *g = Graph::new();
+            g.first_generation = next;
+            next
+        });
+        self.slots(|slots| *slots = Vec::new());
+        self.slab(|slab| *slab = Slab::new());
+        self.touched.take();
+        self.ctx.set(IDLE);
+        self.budget.set(crate::flush::DEFAULT_BUDGET);
+        // Half of the generations are left for the next user; otherwise the block is retired.
+        if next < u32::MAX / 2 {
+            let _ = POOL.try_with(|pool| pool.borrow_mut().push(self));
+        }
+    }
+}
+
+pub(crate) struct Lent<'r>(&'r Inner);
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.0.lent.set(self.0.lent.get() - 1);
+    }
+}
