@@ -1,0 +1,87 @@
+//! Where events come from: the [`Backend`] trait and its vocabulary.
+//!
+//! A backend knows directories, one by one, and says that something happened in them. It does not
+//! recurse, filter or debounce, and it need not be exact: every event is only a reason to look at a
+//! file again. What it must never do is to stay silent about a change in a directory for which
+//! [`Backend::watch_dirs`] has returned `Ok`; if it cannot be sure, it says [`Raw::Overflow`].
+
+pub(crate) mod notify;
+
+use crate::inbox::Sink;
+use std::path::{Path, PathBuf};
+
+/// Something happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Raw {
+    /// A file was written and is probably still open.
+    Dirty(PathBuf),
+    /// A file is complete: closed after writing, or changed in a way that has no end to wait for.
+    Closed(PathBuf),
+    /// A file or a directory appeared.
+    Created(PathBuf),
+    /// The old half of a rename.
+    MovedFrom {
+        /// The old name.
+        path: PathBuf,
+        /// What the two halves share; 0 if unknown.
+        cookie: u64,
+    },
+    /// The new half of a rename.
+    MovedTo {
+        /// The new name.
+        path: PathBuf,
+        /// What the two halves share; 0 if unknown.
+        cookie: u64,
+    },
+    /// A file or a directory is gone.
+    Removed(PathBuf),
+    /// Look at the files of this directory again.
+    Scan(PathBuf),
+    /// Events were lost: look at everything again.
+    Overflow,
+    /// Something failed without ending the watch.
+    Error(String),
+}
+
+/// Why a directory could not be watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WatchError {
+    /// It does not exist (any more).
+    Gone,
+    /// It must not be read.
+    Denied,
+    /// The operating system has no more watches to give.
+    Limit,
+    /// Anything else.
+    Other(String),
+}
+
+/// A source of events about directories.
+pub trait Backend: Send {
+    /// Gets ready, and sends every event to `sink` from now on.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system refuses; the watcher then polls.
+    fn start(&mut self, sink: Sink) -> Result<(), WatchError>;
+
+    /// Watches directories, not what is below them. One answer for each, in the same order.
+    ///
+    /// Once it returned `Ok` for a directory, every later change of an entry of it is reported.
+    fn watch_dirs(&mut self, dirs: &[&Path]) -> Vec<Result<(), WatchError>>;
+
+    /// Stops watching directories; unknown ones are ignored.
+    fn unwatch_dirs(&mut self, dirs: &[&Path]);
+
+    /// Returns once everything that had happened before the call is in the sink.
+    fn barrier(&mut self);
+
+    /// Forgets every watch, as if just started.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system refuses; the watcher then polls.
+    fn reset(&mut self) -> Result<(), WatchError>;
+}

@@ -1,0 +1,157 @@
+//! The disk behind a trait: what is there now.
+//!
+//! The watcher asks four questions, and asks them only here, so that a test can answer them from
+//! memory. A question about something that has just vanished is answered with an error, which is
+//! never more than a fact about the file.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+/// What an entry of a directory is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Dir,
+    /// A symbolic link.
+    Link,
+    /// A socket, a device, a pipe: never reported.
+    Other,
+}
+
+/// What a file looks like from outside. Two equal ones are taken to be the same content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// What it is.
+    pub kind: Kind,
+    /// The time of the last write, in nanoseconds.
+    pub mtime: i64,
+    /// The time of the last change of the inode, in nanoseconds; 0 where there is none.
+    pub ctime: i64,
+    /// The length in bytes.
+    pub size: u64,
+    /// The inode; 0 where there is none.
+    pub ino: u64,
+    /// The device; 0 where there is none.
+    pub dev: u64,
+}
+
+/// One entry of a directory.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its name.
+    pub name: OsString,
+    /// What it is.
+    pub kind: Kind,
+    /// What it looks like; only if it was wanted, and still there.
+    pub stat: Option<Stat>,
+}
+
+/// The questions.
+pub trait Files: Send + Sync {
+    /// What `path` is, and how it looks. A symbolic link is followed if `follow`.
+    ///
+    /// # Errors
+    ///
+    /// When it does not exist or must not be looked at.
+    fn stat(&self, path: &Path, follow: bool) -> io::Result<Stat>;
+
+    /// What is in `dir`, with a [`Stat`] for each entry that `want` accepts.
+    ///
+    /// # Errors
+    ///
+    /// When it does not exist or must not be read.
+    fn list(
+        &self,
+        dir: &Path,
+        want: &mut dyn FnMut(&OsStr, Kind) -> bool,
+    ) -> io::Result<Vec<Entry>>;
+
+    /// The content of `path`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+}
+
+/// The real disk.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Disk;
+
+impl Files for Disk {
+    fn stat(&self, path: &Path, follow: bool) -> io::Result<Stat> {
+        let metadata = if follow {
+            fs::metadata(path)?
+        } else {
+            fs::symlink_metadata(path)?
+        };
+        Ok(stat(&metadata))
+    }
+
+    fn list(
+        &self,
+        dir: &Path,
+        want: &mut dyn FnMut(&OsStr, Kind) -> bool,
+    ) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(dir)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Ok(kind) = entry.file_type().map(kind) else {
+                continue;
+            };
+            let stat = want(&name, kind)
+                .then(|| entry.metadata().ok().map(|metadata| stat(&metadata)))
+                .flatten();
+            entries.push(Entry { name, kind, stat });
+        }
+        Ok(entries)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(path)
+    }
+}
+
+fn kind(kind: fs::FileType) -> Kind {
+    if kind.is_file() {
+        Kind::File
+    } else if kind.is_dir() {
+        Kind::Dir
+    } else if kind.is_symlink() {
+        Kind::Link
+    } else {
+        Kind::Other
+    }
+}
+
+fn stat(metadata: &Metadata) -> Stat {
+    #[cfg(unix)]
+    let (ctime, ino, dev) = {
+        use std::os::unix::fs::MetadataExt;
+        let ctime = metadata.ctime().wrapping_mul(1_000_000_000) + metadata.ctime_nsec();
+        (ctime, metadata.ino(), metadata.dev())
+    };
+    #[cfg(not(unix))]
+    let (ctime, ino, dev) = (0, 0, 0);
+    let mtime = metadata
+        .modified()
+        .ok()
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+        .and_then(|time| i64::try_from(time.as_nanos()).ok())
+        .unwrap_or(0);
+    Stat {
+        kind: kind(metadata.file_type()),
+        mtime,
+        ctime,
+        size: metadata.len(),
+        ino,
+        dev,
+    }
+}
