@@ -1,1 +1,38 @@
-//! placeholder
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used)]
+
+pub mod args;
+pub mod config;
+pub mod interpreter;
+pub mod report;
+pub mod session;
+
+use std::ffi::OsString;
+
+use clap::Parser as _;
+use pyo3::Python;
+
+/// All went well, or the person ended the program.
+pub const OK: u8 = 0;
+/// The user's program failed to start.
+pub const PROGRAM_FAILED: u8 = 1;
+/// `hmr` was called wrongly, or could not do its own part.
+pub const HMR_FAILED: u8 = 2;
+
+/// Runs the `hmr` command inside an interpreter that runs already, and returns the exit status.
+///
+/// `arguments` begin with the command's own name, as `sys.argv` does.
+pub fn run(py: Python<'_>, arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let args = match args::Args::try_parse_from(arguments) {
+        Ok(args) => args,
+        Err(error) => return report::usage(&error),
+    };
+    let session = args
+        .resolve()
+        .and_then(|config| session::Session::start(py, config));
+    match session.and_then(|session| session.run(py)) {
+        Ok(status) => status,
+        Err(error) => report::error(&error),
+    }
+}

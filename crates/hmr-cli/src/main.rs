@@ -1,2 +1,30 @@
-//! placeholder
-fn main() {}
+//! The `hmr` binary: finds a Python, starts it in this process, and hands over.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser as _;
+use hmr_cli::{args::Args, interpreter, report};
+use hmr_module_graph::python::embed;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return report::usage(&error).into(),
+    };
+    match run(args) {
+        Ok(status) => status.into(),
+        Err(error) => report::error(&error).into(),
+    }
+}
+
+fn run(args: Args) -> Result<u8> {
+    // What can be known to be wrong without a Python is said before one is looked for.
+    args.clone().resolve()?;
+    let python = interpreter::find(args.python.as_deref())?;
+    interpreter::check(&python, embed::linked_version())?;
+    embed::initialize(&python.path)?;
+    let status = embed::attached(|py| hmr_cli::run(py, std::env::args_os()));
+    embed::finalize();
+    Ok(status)
+}

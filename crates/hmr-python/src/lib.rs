@@ -1,1 +1,27 @@
-//! placeholder
+//! The extension module `hmr._hmr`: the `hmr` command inside the user's own interpreter.
+//!
+//! Thin on purpose: everything it does is `hmr-cli`'s.
+
+use std::ffi::OsString;
+
+use pyo3::prelude::*;
+
+/// The compiled part of the `hmr` package.
+#[pymodule]
+mod _hmr {
+    #[pymodule_export]
+    use super::main;
+
+    #[pymodule_init]
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        use pyo3::types::PyModuleMethods as _;
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}
+
+/// Run the command with `argv`, whose first item is the command's own name, and return the exit
+/// status.
+#[pyfunction]
+fn main(py: Python<'_>, argv: Vec<OsString>) -> u8 {
+    hmr_cli::run(py, argv)
+}

@@ -39,3 +39,51 @@ pub(super) fn stored_names(code: &Bound<'_, PyAny>) -> PyResult<FxHashSet<String
     }
     Ok(stored)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_binding_at_the_top_level_is_found() {
+        let source = "
+import a, b.c as d
+from e import f as g
+for h in (): i = 1
+with open('x') as j: pass
+class K: inside = 1
+def l(): local = 1
+(m := 1)
+try: pass
+except E as n: pass
+def o():
+    global p
+    p = 1
+";
+        Python::initialize();
+        Python::attach(|py| {
+            let builtins = py.import("builtins").expect("always there");
+            let code = builtins
+                .call_method1("compile", (source, "x.py", "exec"))
+                .expect("valid");
+            let mut names: Vec<_> = stored_names(&code).expect("code").into_iter().collect();
+            names.sort();
+            assert_eq!(names.join(" "), "K a d g h i j l m n o");
+        });
+    }
+
+    #[test]
+    fn names_beyond_the_256th_are_told_apart() {
+        let source: String = (0..600).map(|n| format!("name_{n} = {n}\n")).collect();
+        Python::initialize();
+        Python::attach(|py| {
+            let builtins = py.import("builtins").expect("always there");
+            let code = builtins
+                .call_method1("compile", (source, "x.py", "exec"))
+                .expect("valid");
+            let names = stored_names(&code).expect("code");
+            assert_eq!(names.len(), 600);
+            assert!(names.contains("name_0") && names.contains("name_599"));
+        });
+    }
+}

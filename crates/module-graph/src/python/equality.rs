@@ -202,3 +202,104 @@ const CODE_ATTRIBUTES: [&str; 13] = [
     "co_exceptiontable",
     "co_consts",
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CString;
+
+    use super::*;
+
+    fn with<R>(body: impl FnOnce(Python<'_>) -> R) -> R {
+        Python::initialize();
+        Python::attach(body)
+    }
+
+    fn value<'py>(py: Python<'py>, expression: &str) -> Bound<'py, PyAny> {
+        let expression = CString::new(expression).expect("no zero byte");
+        py.eval(&expression, None, None)
+            .expect("a valid expression")
+    }
+
+    fn check(old: &str, new: &str, expected: bool) {
+        with(|py| {
+            let answer = same(&value(py, old), &value(py, new)).expect("no user code runs");
+            assert_eq!(answer, expected, "{old} against {new}");
+        });
+    }
+
+    #[test]
+    fn values_of_one_type_with_equal_contents_are_the_same() {
+        for (old, new) in [
+            ("10**20", "10**19 * 10"),
+            ("'a' * 2", "'aa'"),
+            ("float('nan')", "float('nan')"),
+            ("[1, (2, {'a': b'x'})]", "[1, (2, {'a': b'x'})]"),
+            ("{1, 2, 'x'}", "{'x', 2, 1}"),
+            ("frozenset([None, True])", "frozenset([True, None])"),
+            ("complex(0, 1)", "1j"),
+        ] {
+            check(old, new, true);
+        }
+    }
+
+    #[test]
+    fn what_a_reader_could_tell_apart_is_different() {
+        for (old, new) in [
+            ("1", "True"),
+            ("1", "1.0"),
+            ("0.0", "-0.0"),
+            ("[1]", "(1,)"),
+            ("[1, 2]", "[2, 1]"),
+            ("{'a': 1, 'b': 2}", "{'b': 2, 'a': 1}"),
+            ("{1}", "{True}"),
+            ("object()", "object()"),
+            ("type('C', (), {})", "type('C', (), {})"),
+        ] {
+            check(old, new, false);
+        }
+    }
+
+    #[test]
+    fn a_value_that_holds_itself_ends_as_different() {
+        let looped = "(lambda l: l.append(l) or l)([])";
+        check(looped, looped, false);
+    }
+
+    #[test]
+    fn values_that_share_parts_are_compared_in_bounded_time() {
+        // 2^30 paths through 30 lists.
+        let shared = "__import__('functools').reduce(lambda l, _: [l, l], range(30), [])";
+        check(shared, shared, false);
+    }
+
+    #[test]
+    fn equality_of_the_users_is_not_called() {
+        let hostile = "type('H', (), {'__eq__': lambda *_: 1 / 0, '__hash__': lambda _: 0})()";
+        check(&format!("[{hostile}]"), &format!("[{hostile}]"), false);
+        check(&format!("{{{hostile}}}"), &format!("{{{hostile}}}"), false);
+    }
+
+    #[test]
+    fn functions_are_the_same_if_they_do_the_same() {
+        let cases = [
+            ("(lambda x: x + 1)", "(\n\nlambda x: x + 1)", true),
+            ("lambda x: x + 1", "lambda x: x + 2", false),
+            ("lambda x=1: x", "lambda x=2: x", false),
+            ("lambda x: x + 1", "lambda x: x + 1.0", false),
+            (
+                "(lambda y: lambda x: x + y)(1)",
+                "(lambda y: lambda x: x + y)(1)",
+                false,
+            ),
+        ];
+        with(|py| {
+            for (old, new, expected) in cases {
+                let [old_value, new_value] = [old, new].map(|text| value(py, text));
+                let [old_value, new_value] =
+                    [old_value, new_value].map(|f| f.cast_into::<PyFunction>().expect("a lambda"));
+                let answer = same_function(&old_value, &new_value).expect("no user code runs");
+                assert_eq!(answer, expected, "{old} against {new}");
+            }
+        });
+    }
+}

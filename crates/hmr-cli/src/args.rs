@@ -1,0 +1,42 @@
+//! What was typed on the command line, before it means anything.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::Parser;
+
+/// Run a Python program and, after each save, rerun only what the change reaches.
+#[derive(Debug, Clone, PartialEq, Eq, Parser)]
+#[command(
+    name = "hmr",
+    version,
+    override_usage = "hmr [OPTIONS] <FILE|FOLDER> [ARGS]...\n       hmr [OPTIONS] -m <MODULE> [ARGS]...",
+    after_help = "\
+The program runs as under `python`: same __main__, sys.argv and sys.path. When its last statement
+has run, hmr stays and watches; Ctrl-C ends it. The program's output is its own: hmr writes one line
+per reload to stderr.
+
+  hmr main.py --verbose      run a script; what follows its name is its own
+  hmr -m package.tool        run a module, as `python -m` does"
+)]
+pub struct Args {
+    /// Write nothing to stderr but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// The Python to run the program with [default: the active or nearest virtual environment]
+    #[arg(long, value_name = "PATH", env = "HMR_PYTHON")]
+    pub python: Option<PathBuf>,
+
+    /// Run a module instead of a file
+    #[arg(short, value_name = "MODULE", num_args = 1.., allow_hyphen_values = true, conflicts_with = "program")]
+    pub module: Vec<OsString>,
+
+    /// The file, or folder with a __main__.py, and the program's own arguments
+    #[arg(
+        value_name = "FILE",
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        hide = true
+    )]
+    pub program: Vec<OsString>,
+}

@@ -1,0 +1,72 @@
+//! What the arguments mean: the entry, its arguments and the folders of the project.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail};
+use hmr_module_graph::python::Entry;
+
+use crate::args::Args;
+
+/// Everything that a session needs to know, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The program.
+    pub entry: Entry,
+    /// What the program finds behind its own name in `sys.argv`.
+    pub arguments: Vec<OsString>,
+    /// The folder of the program's modules, absolute.
+    pub folder: PathBuf,
+    /// The folders whose modules are the user's, absolute.
+    pub roots: Vec<PathBuf>,
+    /// Report nothing but errors.
+    pub quiet: bool,
+}
+
+impl Args {
+    /// Finds out what the arguments mean.
+    ///
+    /// # Errors
+    ///
+    /// If they name no program, or one that does not exist; the message says what to do.
+    pub fn resolve(self) -> Result<Config> {
+        let (entry, arguments) = match (self.module.split_first(), self.program.split_first()) {
+            (Some((module, arguments)), _) => (module_entry(module)?, arguments),
+            (None, Some((path, arguments))) => (file_entry(path)?, arguments),
+            (None, None) => {
+                bail!("nothing to run: name a file, as in `hmr main.py` (see `hmr --help`)")
+            }
+        };
+        let folder = entry
+            .folder()
+            .with_context(|| format!("cannot run {}", entry.label()))?;
+        let mut roots = vec![folder.clone()];
+        roots.extend(std::env::current_dir().ok().filter(|here| *here != folder));
+        Ok(Config {
+            entry,
+            arguments: arguments.to_vec(),
+            folder,
+            roots,
+            quiet: self.quiet,
+        })
+    }
+}
+
+fn module_entry(module: &OsString) -> Result<Entry> {
+    match module.to_str() {
+        Some(name) if !name.is_empty() => Ok(Entry::Module(name.into())),
+        _ => bail!("{module:?} is not a module name: `-m` takes one such as `package.tool`"),
+    }
+}
+
+fn file_entry(path: &OsString) -> Result<Entry> {
+    // An option that is not ours and stands before the program's name.
+    if path.as_encoded_bytes().starts_with(b"-") && !Path::new(path).exists() {
+        bail!(
+            "unknown option {path:?}: hmr's own options are listed by `hmr --help`, the program's go after its name"
+        );
+    }
+    Ok(Entry::at(Path::new(path))?)
+}

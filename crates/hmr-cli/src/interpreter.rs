@@ -1,0 +1,156 @@
+//! Which Python a stand-alone `hmr` runs programs with, and whether it can.
+//!
+//! The binary is linked to one CPython version and starts it under the name of the environment's
+//! interpreter. An environment of another version would find a foreign standard library and none of
+//! its packages, so it is refused before anything starts.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, bail};
+
+/// An interpreter and the version that it says it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interpreter {
+    /// The executable, links not resolved.
+    pub path: PathBuf,
+    /// Major and minor version.
+    pub version: (u8, u8),
+}
+
+/// Finds the interpreter of the active environment: `asked` (`--python` or `HMR_PYTHON`), an active
+/// virtual environment, one named `.venv` here or above, conda's, and the first on `PATH`.
+///
+/// # Errors
+///
+/// If there is none, or the one that was asked for is not a Python.
+pub fn find(asked: Option<&Path>) -> Result<Interpreter> {
+    if let Some(asked) = asked {
+        return ask(asked).with_context(|| format!("cannot use {} as the Python", asked.display()));
+    }
+    let active = std::env::var_os("VIRTUAL_ENV").map(PathBuf::from);
+    let conda = std::env::var_os("CONDA_PREFIX").map(PathBuf::from);
+    for environment in active.into_iter().chain(nearest_environment()).chain(conda) {
+        let python = executable_in(&environment);
+        if python.exists() {
+            return match recorded_version(&environment) {
+                Some(version) => Ok(Interpreter {
+                    path: python,
+                    version,
+                }),
+                None => ask(&python),
+            };
+        }
+    }
+    ask(Path::new("python3"))
+        .or_else(|_| ask(Path::new("python")))
+        .context(
+            "there is no Python: put one on PATH, activate a virtual environment, or use --python",
+        )
+}
+
+/// Checks that this program can run `interpreter`, being linked to `linked`.
+///
+/// # Errors
+///
+/// If the versions differ; the message says what to do.
+pub fn check(interpreter: &Interpreter, linked: (u8, u8)) -> Result<()> {
+    let Interpreter { path, version } = interpreter;
+    if *version == linked {
+        return Ok(());
+    }
+    bail!(
+        "{} is Python {}.{}, and this hmr was built for Python {}.{}: run `{} -m pip install hmr` and \
+         use that environment's own hmr, or choose another Python with --python",
+        path.display(),
+        version.0,
+        version.1,
+        linked.0,
+        linked.1,
+        path.display(),
+    )
+}
+
+/// A `.venv` in the working directory or above it.
+fn nearest_environment() -> Option<PathBuf> {
+    let here = std::env::current_dir().ok()?;
+    here.ancestors()
+        .map(|folder| folder.join(".venv"))
+        .find(|venv| venv.join("pyvenv.cfg").exists())
+}
+
+fn executable_in(environment: &Path) -> PathBuf {
+    if cfg!(windows) {
+        let in_scripts = environment.join("Scripts").join("python.exe");
+        return if in_scripts.exists() {
+            in_scripts
+        } else {
+            environment.join("python.exe")
+        };
+    }
+    environment.join("bin").join("python")
+}
+
+/// The version that `pyvenv.cfg` records: `venv` writes `version`, `uv` and `virtualenv`
+/// `version_info`.
+fn recorded_version(environment: &Path) -> Option<(u8, u8)> {
+    let text = std::fs::read_to_string(environment.join("pyvenv.cfg")).ok()?;
+    text.lines().find_map(|line| {
+        let (key, value) = line.split_once('=')?;
+        matches!(key.trim(), "version" | "version_info").then(|| parse_version(value))?
+    })
+}
+
+fn parse_version(text: &str) -> Option<(u8, u8)> {
+    let mut parts = text.trim().split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+/// Asks the executable who it is. It may be a script that starts another one, as pyenv's are.
+fn ask(python: &Path) -> Result<Interpreter> {
+    let code = "import sys; print('%d.%d' % sys.version_info[:2]); print(sys.executable)";
+    let output = Command::new(python).args(["-I", "-c", code]).output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut lines = text.lines();
+    match (lines.next().and_then(parse_version), lines.next()) {
+        (Some(version), Some(path)) if !path.is_empty() => Ok(Interpreter {
+            path: path.into(),
+            version,
+        }),
+        _ => bail!("it does not answer as a Python does"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_from_either_spelling() {
+        assert_eq!(parse_version(" 3.11.7"), Some((3, 11)));
+        assert_eq!(parse_version("3.14.0.final.0"), Some((3, 14)));
+        assert_eq!(parse_version("three"), None);
+    }
+
+    #[test]
+    fn another_version_is_refused_with_what_to_do() {
+        let python = Interpreter {
+            path: "/app/.venv/bin/python".into(),
+            version: (3, 13),
+        };
+        let refusal = check(&python, (3, 11))
+            .expect_err("a foreign version")
+            .to_string();
+        assert!(
+            refusal.starts_with("/app/.venv/bin/python is Python 3.13"),
+            "{refusal}"
+        );
+        assert!(
+            refusal.contains("/app/.venv/bin/python -m pip install hmr"),
+            "{refusal}"
+        );
+        assert!(check(&python, (3, 13)).is_ok());
+    }
+}

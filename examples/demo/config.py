@@ -1,0 +1,4 @@
+"""What the report looks like."""
+
+GREETING = "Good morning! Today's words:"
+LIMIT = 3
