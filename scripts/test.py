@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -37,6 +38,8 @@ class Failed(Exception):
 
 def main():
     arguments = parse_arguments()
+    # A shell starts background jobs with Ctrl-C ignored, and the tests send it to what they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     summary = Summary()
     try:
         check_machine()

@@ -22,13 +22,15 @@ const UNSET: [&str; 7] = [
 
 /// The words of the command that starts `hmr`: `HMR_TEST_COMMAND`, or the workspace's binary.
 pub fn hmr_command() -> &'static [String] {
-    static COMMAND: OnceLock<Vec<String>> = OnceLock::new();
-    COMMAND.get_or_init(|| match env::var("HMR_TEST_COMMAND") {
+    static COMMAND: OnceLock<Result<Vec<String>, String>> = OnceLock::new();
+    let command = COMMAND.get_or_init(|| match env::var("HMR_TEST_COMMAND") {
         Ok(words) if !words.trim().is_empty() => {
-            words.split_whitespace().map(str::to_owned).collect()
+            Ok(words.split_whitespace().map(str::to_owned).collect())
         }
-        _ => vec![build().to_string_lossy().into_owned()],
-    })
+        _ => build().map(|binary| vec![binary.to_string_lossy().into_owned()]),
+    });
+    // A build that failed is not tried again by every test.
+    command.as_ref().unwrap_or_else(|why| panic!("{why}"))
 }
 
 /// Clears from `command`'s environment what must not reach the program under test.
@@ -45,8 +47,8 @@ pub fn environment(command: &mut Command) -> &mut Command {
     command
 }
 
-/// Brings the binary up to date and returns its path.
-fn build() -> PathBuf {
+/// Brings the binary up to date and returns its path, or says why it cannot.
+fn build() -> Result<PathBuf, String> {
     let test = env::current_exe().expect("the running test has a path");
     // <target>/<profile>/deps/it-0123456789abcdef
     let profile = test
@@ -75,12 +77,14 @@ fn build() -> PathBuf {
         command.arg("--release");
     }
     let output = command.output().expect("cargo starts");
-    assert!(
-        output.status.success(),
-        "cargo build -p hmr-cli failed:\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("cargo build -p hmr-cli failed:\n{errors}"));
+    }
     let binary = profile.join(format!("hmr{}", env::consts::EXE_SUFFIX));
-    assert!(binary.is_file(), "cargo built no {}", binary.display());
-    binary
+    if binary.is_file() {
+        Ok(binary)
+    } else {
+        Err(format!("cargo built no {}", binary.display()))
+    }
 }

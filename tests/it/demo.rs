@@ -1,28 +1,81 @@
-//! The demo of the README runs, and its edits show what its README says.
+//! The demo of the README: each edit that its `main.py` suggests shows what it says there.
 
 use std::path::Path;
 
-use hmr_tests::{Hmr, Project};
+use hmr_tests::{Hmr, Project, Reload};
+
+const LAST_LINE: &str = "(edit config.py, report.py or this file; Ctrl-C ends it)";
 
 #[test]
-fn demo_runs_and_survives_an_edit_of_its_entry() {
+fn demo_each_suggested_edit_reruns_what_the_demo_says() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/demo");
     let project = Project::copy_of(&folder);
-    let main = project.read("main.py");
-    project.save("main.py", &format!("{main}\nprint('first run is over')\n"));
     let mut hmr = Hmr::start(&project, &["main.py"]);
-    let first = hmr.wait_stdout("first run is over");
-    assert!(
-        !first.is_empty(),
-        "the demo prints something; seen:\n{}",
+    let first = hmr.wait_stdout(LAST_LINE);
+    assert_eq!(
+        first[..2],
+        [
+            "loading the model, this takes three seconds ...",
+            "Good morning! Today's words:"
+        ]
+    );
+    let words = first.len() - 2;
+
+    let reload = replace(
+        &mut hmr,
+        &project,
+        "config.py",
+        "Good morning!",
+        "Good evening!",
+    );
+    assert_eq!(reload.ran, ["config", "main"], "{}", reload.log);
+    assert_eq!(reload.stdout[0], "Good evening! Today's words:");
+
+    let limit = format!("LIMIT = {words}");
+    let one_more = format!("LIMIT = {}", words + 1);
+    let reload = replace(&mut hmr, &project, "config.py", &limit, &one_more);
+    assert_eq!(reload.ran, ["config", "report", "main"], "{}", reload.log);
+    assert_eq!(reload.stdout.len(), words + 3, "{}", reload.log);
+
+    let reload = replace(
+        &mut hmr,
+        &project,
+        "report.py",
+        "{word:<10}",
+        "{word.upper():<10}",
+    );
+    assert_eq!(reload.ran, ["report", "main"], "{}", reload.log);
+    assert!(reload.stdout[1].starts_with("  "), "{}", reload.log);
+    assert_eq!(reload.stdout[1], reload.stdout[1].to_uppercase());
+
+    // The model says so when it loads, and it has said so once.
+    assert_eq!(
+        hmr.log().matches("loading the model").count(),
+        1,
+        "{}",
         hmr.log()
     );
 
-    // Nothing that the entry reads has changed, so it says the same again and only it runs.
-    let reload = hmr.save("main.py", &format!("{main}\nprint('second run is over')\n"));
-    assert_eq!(reload.ran, ["main"], "{}", reload.log);
-    assert_eq!(
-        reload.stdout.last().map(String::as_str),
-        Some("second run is over")
+    project.save("words.txt", "zzz\n");
+    let reload = replace(
+        &mut hmr,
+        &project,
+        "model.py",
+        "\"\"\"A stand-in",
+        "\"\"\"A model. A stand-in",
     );
+    assert_eq!(
+        reload.stdout[0],
+        "loading the model, this takes three seconds ..."
+    );
+    assert!(reload.stdout[2].contains("ZZZ"), "{}", reload.log);
+    assert_eq!(reload.ran, ["model", "report", "main"], "{}", reload.log);
+}
+
+/// Replaces `old` by `new` in `path`, where it must stand, and returns what that caused.
+#[track_caller]
+fn replace(hmr: &mut Hmr<'_>, project: &Project, path: &str, old: &str, new: &str) -> Reload {
+    let text = project.read(path);
+    assert!(text.contains(old), "{path} holds no {old:?} any more");
+    hmr.save(path, &text.replacen(old, new, 1))
 }
