@@ -57,7 +57,10 @@ impl Args {
 fn module_entry(module: &OsString) -> Result<Entry> {
     match module.to_str() {
         Some(name) if !name.is_empty() => Ok(Entry::Module(name.into())),
-        _ => bail!("{module:?} is not a module name: `-m` takes one such as `package.tool`"),
+        _ => bail!(
+            "{} is not a module name: `-m` takes one such as `package.tool`",
+            module.display()
+        ),
     }
 }
 
@@ -65,7 +68,8 @@ fn file_entry(path: &OsString) -> Result<Entry> {
     // An option that is not ours and stands before the program's name.
     if path.as_encoded_bytes().starts_with(b"-") && !Path::new(path).exists() {
         bail!(
-            "unknown option {path:?}: hmr's own options are listed by `hmr --help`, the program's go after its name"
+            "unknown option {}: hmr's own options are listed by `hmr --help`, the program's go after its name",
+            path.display()
         );
     }
     Ok(Entry::at(Path::new(path))?)

@@ -1,3 +1,4 @@
+//! The `hmr` command as a library.
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used)]
@@ -7,6 +8,7 @@ pub mod config;
 pub mod interpreter;
 pub mod report;
 pub mod session;
+mod wake;
 
 use std::ffi::OsString;
 

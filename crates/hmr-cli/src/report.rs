@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use hmr_module_graph::{Failure, ModuleName, Update};
+use hmr_module_graph::{ModuleName, Update};
 
 use crate::{HMR_FAILED, OK};
 
@@ -15,6 +15,8 @@ use crate::{HMR_FAILED, OK};
 pub struct Reporter {
     /// What the entry is called.
     pub label: String,
+    /// The file, folder or module that was started.
+    pub program: String,
     /// The folder that paths are shown relative to.
     pub folder: PathBuf,
     /// Print tracebacks only.
@@ -24,13 +26,9 @@ pub struct Reporter {
 impl Reporter {
     /// Reports the program's first run: nothing, unless it failed or asked to exit.
     pub fn first_run(&self, update: &Update) {
-        self.tracebacks(update);
-        if let Some(status) = self.exit_of_entry(update) {
-            self.line(&format!(
-                "{} exited with status {status}; watching for changes",
-                self.label_file()
-            ));
-        } else if let Some(failure) = update.failures.last() {
+        Self::tracebacks(update);
+        self.exit(update);
+        if let Some(failure) = update.failures.last() {
             self.line(&format!(
                 "{} failed ({}); waiting for a fix",
                 self.name(&failure.module),
@@ -41,91 +39,63 @@ impl Reporter {
 
     /// Reports one batch of saves: a traceback per new failure, then one line.
     pub fn update(&self, update: &Update) {
-        self.tracebacks(update);
+        Self::tracebacks(update);
         let files = self.files(&update.files);
         let time = milliseconds(update.elapsed);
-        if let Some(status) = self.exit_of_entry(update) {
-            self.line(&format!("{files} -> {}  {time}", self.effects(update)));
-            self.line(&format!(
-                "{} exited with status {status}; watching for changes",
-                self.label_file()
-            ));
-        } else {
-            self.line(&format!("{files} -> {}  {time}", self.effects(update)));
-        }
+        self.line(&format!("{files} -> {}  {time}", self.effects(update)));
+        self.exit(update);
     }
 
     fn effects(&self, update: &Update) -> String {
-        let failed = |module: &ModuleName| {
+        let has_failed = |module: &ModuleName| {
             update
                 .failures
                 .iter()
-                .find(|f| f.module == *module && f.exit_status.is_none())
+                .any(|failure| failure.module == *module)
         };
-        let reran: Vec<_> = update
+        let ran = update
             .reran
             .iter()
-            .filter(|rerun| failed(&rerun.module).is_none())
-            .map(|rerun| self.name(&rerun.module))
-            .collect();
+            .map(|rerun| &rerun.module)
+            .filter(|m| !has_failed(m));
         let mut effects = Vec::new();
-        if !update.removed.is_empty() {
-            let removed: Vec<_> = update
-                .removed
-                .iter()
-                .map(|module| self.name(module))
-                .collect();
-            effects.push(format!("removed {}", removed.join(", ")));
+        effects.extend(self.list("removed", update.removed.iter()));
+        effects.extend(self.list("reran", ran));
+        for failure in &update.failures {
+            let module = self.name(&failure.module);
+            effects.push(format!("{module} failed ({})", failure.exception));
         }
-        if !reran.is_empty() {
-            effects.push(format!("reran {}", reran.join(", ")));
-        }
-        for failure in update
-            .failures
-            .iter()
-            .filter(|failure| failure.exit_status.is_none())
-        {
-            effects.push(format!(
-                "{} failed ({})",
-                self.name(&failure.module),
-                failure.exception
-            ));
+        if !update.failures.is_empty() {
+            effects.push("still on the last good state".into());
         }
         if effects.is_empty() {
-            return "nothing to rerun".into();
+            "nothing to rerun".into()
+        } else {
+            effects.join("; ")
         }
-        let still = update
-            .failures
-            .iter()
-            .any(|failure| failure.exit_status.is_none());
-        effects.join("; ")
-            + if still {
-                "; still on the last good state"
-            } else {
-                ""
-            }
     }
 
-    /// The status that the entry asked to exit with, if it did.
-    fn exit_of_entry(&self, update: &Update) -> Option<i32> {
-        update
-            .failures
-            .iter()
-            .rfind(|f| f.module == ModuleName::main())?
-            .exit_status
+    /// `verb a, b, c`, if there are any.
+    fn list<'a>(&self, verb: &str, of: impl Iterator<Item = &'a ModuleName>) -> Option<String> {
+        let names: Vec<_> = of.map(|module| self.name(module)).collect();
+        (!names.is_empty()).then(|| format!("{verb} {}", names.join(", ")))
     }
 
-    fn tracebacks(&self, update: &Update) {
-        for Failure {
-            traceback,
-            repeated,
-            exit_status,
-            ..
-        } in &update.failures
-        {
-            if !repeated && exit_status.is_none() {
-                write(traceback);
-            }
+    fn exit(&self, update: &Update) {
+        let Some(exit) = &update.exit else { return };
+        if let Some(message) = &exit.message {
+            write(&format!("{message}\n"));
+        }
+        let Self { program, .. } = self;
+        self.line(&format!(
+            "{program} exited with status {}; watching for changes",
+            exit.status
+        ));
+    }
+
+    fn tracebacks(update: &Update) {
+        for failure in update.failures.iter().filter(|failure| !failure.repeated) {
+            write(&failure.traceback);
         }
     }
 
@@ -142,11 +112,6 @@ impl Reporter {
         } else {
             module.to_string()
         }
-    }
-
-    /// The entry as a file, for sentences about the program rather than the module.
-    fn label_file(&self) -> &str {
-        &self.label
     }
 
     fn files(&self, files: &[PathBuf]) -> String {

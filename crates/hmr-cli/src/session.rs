@@ -1,8 +1,7 @@
 //! One session: run the program, then settle each batch of saves until Ctrl-C.
 //!
 //! The program and its reloads run on the thread that called, as `signal`, event loops and sqlite
-//! want it. A second thread waits for the watcher, without the interpreter; it wakes the first one
-//! through a Python queue, because waiting there lets Ctrl-C in and costs nothing while idle.
+//! want it. A second thread waits for the watcher, without the interpreter, and wakes the first one.
 
 use std::{
     collections::BTreeSet,
@@ -14,12 +13,17 @@ use std::{
 use anyhow::{Context as _, Result};
 use hmr_module_graph::{
     ModuleName, Update,
-    python::{Engine, Roots},
+    python::{Engine, Roots, forgive},
 };
 use hmr_watcher::{Batch, Change, Debounce, Filter, Watcher};
 use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*};
 
-use crate::{OK, config::Config, report::Reporter};
+use crate::{
+    OK,
+    config::Config,
+    report::Reporter,
+    wake::{self, Sleeper},
+};
 
 /// The status of a program that Ctrl-C ended: 128 and the signal's number.
 const INTERRUPTED: u8 = 130;
@@ -46,6 +50,7 @@ impl Session {
         let watcher = py.detach(|| watch(&config.folder))?;
         let reporter = Reporter {
             label: config.entry.label(),
+            program: config.entry.to_string(),
             folder: std::env::current_dir().unwrap_or_else(|_| config.folder.clone()),
             quiet: config.quiet,
         };
@@ -65,14 +70,14 @@ impl Session {
     ///
     /// If the program does not exist. What it raises is reported, not returned.
     pub fn run(mut self, py: Python<'_>) -> Result<u8> {
-        let saves = Saves::receive(py, Arc::clone(&self.watcher))?;
-        let status = self.run_until_interrupted(py, &saves);
+        let mut saves = Saves::receive(py, Arc::clone(&self.watcher))?;
+        let status = self.run_until_interrupted(py, &mut saves);
         self.watcher.stop();
         saves.join(py);
         status
     }
 
-    fn run_until_interrupted(&mut self, py: Python<'_>, saves: &Saves) -> Result<u8> {
+    fn run_until_interrupted(&mut self, py: Python<'_>, saves: &mut Saves) -> Result<u8> {
         let first = self
             .engine
             .run_entry(py, self.config.entry.clone(), &self.config.arguments)?;
@@ -132,26 +137,22 @@ fn flush_output(py: Python<'_>) {
         let flushed = sys
             .getattr(stream)
             .and_then(|stream| stream.call_method0("flush"));
-        drop(flushed);
+        forgive(py, flushed);
     }
 }
 
 /// The saves that the watcher has seen and the program has not.
 struct Saves {
     waiting: Arc<Mutex<Vec<PathBuf>>>,
-    wake: Py<PyAny>,
+    sleeper: Sleeper,
     thread: JoinHandle<()>,
 }
 
 impl Saves {
     fn receive(py: Python<'_>, watcher: Arc<Watcher>) -> Result<Self> {
-        let wake = py
-            .import("_queue")?
-            .getattr("SimpleQueue")?
-            .call0()?
-            .unbind();
+        let (mut waker, sleeper) = wake::pair(py)?;
         let waiting = Arc::new(Mutex::new(Vec::new()));
-        let (sink, signal) = (Arc::clone(&waiting), wake.clone_ref(py));
+        let sink = Arc::clone(&waiting);
         let thread = std::thread::Builder::new()
             .name("hmr-watcher".into())
             .spawn(move || {
@@ -159,34 +160,29 @@ impl Saves {
                     sink.lock()
                         .unwrap_or_else(PoisonError::into_inner)
                         .extend(paths_of(&batch));
-                    let woken =
-                        Python::attach(|py| signal.call_method1(py, "put", (true,)).map(drop));
-                    if woken.is_err() {
-                        break;
-                    }
+                    waker.wake();
                 }
-                Python::attach(|_| drop(signal));
             })?;
         Ok(Self {
             waiting,
-            wake,
+            sleeper,
             thread,
         })
     }
 
-    /// Waits for the next save; `None` if Ctrl-C came first.
-    fn next(&self, py: Python<'_>) -> PyResult<Option<Vec<PathBuf>>> {
+    /// Waits for the next save; `None` if Ctrl-C came first. Several batches may be waiting by then;
+    /// they are one update.
+    fn next(&mut self, py: Python<'_>) -> PyResult<Option<Vec<PathBuf>>> {
         loop {
-            match self.wake.call_method0(py, "get") {
-                Ok(_) => {}
-                Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => return Ok(None),
-                Err(error) => return Err(error),
-            }
-            // Several batches may wait behind one wake-up; they are one update.
             let files =
                 std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
             if !files.is_empty() {
                 return Ok(Some(without_repeats(files)));
+            }
+            match self.sleeper.sleep(py) {
+                Ok(()) => {}
+                Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => return Ok(None),
+                Err(error) => return Err(error),
             }
         }
     }

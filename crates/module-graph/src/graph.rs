@@ -43,6 +43,7 @@ pub enum Read<'a> {
 #[derive(Debug, Clone)]
 enum Role {
     Load,
+    File,
     Itself,
     Everything,
     Name(Arc<str>),
@@ -118,6 +119,7 @@ impl ModuleGraph {
         let itself = self.core.add_output(load);
         let everything = self.core.add_output(load);
         self.roles.insert(load, (id, Role::Load));
+        self.roles.insert(file, (id, Role::File));
         self.roles.insert(itself, (id, Role::Itself));
         self.roles.insert(everything, (id, Role::Everything));
         self.by_name.insert(name.clone(), id);
@@ -182,7 +184,7 @@ impl ModuleGraph {
         self.modules[module.index()].load
     }
 
-    /// The module whose load or output `node` is.
+    /// The module whose load, file or output `node` is.
     pub fn owner(&self, node: NodeId) -> Option<ModuleId> {
         self.roles.get(&node).map(|&(module, _)| module)
     }
@@ -235,10 +237,11 @@ impl ModuleGraph {
         self.core.output_changed(output);
     }
 
-    /// Marks what depends on the module's file.
-    pub fn file_changed(&mut self, module: ModuleId) {
+    /// Marks what depends on the module's file, which was written. The host of the core is asked
+    /// ([`Host::commit`](hmr_signals::graph::Host::commit)) whether that changed anything.
+    pub fn file_written(&mut self, module: ModuleId) {
         let file = self.modules[module.index()].file;
-        self.core.source_changed(file);
+        self.core.source_touched(file);
     }
 
     /// Marks the module itself as out of date.
@@ -268,7 +271,7 @@ impl ModuleGraph {
     fn describe(&self, output: NodeId) -> Option<(ModuleName, String)> {
         let (module, role) = self.roles.get(&output)?;
         let name = match role {
-            Role::Load => return None,
+            Role::Load | Role::File => return None,
             Role::Itself => String::new(),
             Role::Everything => "*".to_owned(),
             Role::Name(name) => name.to_string(),
@@ -293,6 +296,7 @@ impl ModuleGraph {
         let mut found = Vec::new();
         for node in self.core.dependencies(self.load(module)) {
             if let Some(owner) = self.owner(node)
+                && owner != module
                 && !found.contains(&owner)
             {
                 found.push(owner);

@@ -1,3 +1,4 @@
+//! Python modules, the reads between them, and what a save reruns.
 #![doc = include_str!("../README.md")]
 #![warn(clippy::unwrap_used)]
 
@@ -9,4 +10,4 @@ mod update;
 
 pub use graph::{ModuleGraph, ModuleId, Read};
 pub use name::{InvalidModuleName, ModuleName};
-pub use update::{Failure, Reason, Rerun, Update};
+pub use update::{Exit, Failure, Reason, Rerun, Update};

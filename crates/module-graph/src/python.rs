@@ -35,4 +35,5 @@ mod settle;
 
 pub use engine::{Engine, InstallError};
 pub use entry::{Entry, EntryError};
+pub use errors::forgive;
 pub use roots::Roots;

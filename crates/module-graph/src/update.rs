@@ -18,6 +18,8 @@ pub struct Update {
     /// The modules whose run raised, in the order in which they did. Each is among `reran`, still
     /// has the state from before, and is tried again at the next save.
     pub failures: Vec<Failure>,
+    /// How the entry ended its run, if it asked to exit.
+    pub exit: Option<Exit>,
     /// The modules that left because their file did.
     pub removed: Vec<ModuleName>,
     /// Time from the start of the update until every module had settled.
@@ -60,10 +62,18 @@ pub struct Failure {
     pub exception: String,
     /// The traceback as CPython prints it, ending in a line feed, without frames of the engine.
     pub traceback: String,
-    /// The status with which the program asked to exit, if the exception was `SystemExit`.
-    pub exit_status: Option<i32>,
     /// The run was stopped by Ctrl-C.
     pub interrupted: bool,
     /// The same traceback as at the module's last failure: it has been shown already.
     pub repeated: bool,
+}
+
+/// The program asked to exit, as with `sys.exit`. That ends its run well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Exit {
+    /// The status that the process would have had.
+    pub status: i32,
+    /// What CPython would have printed to stderr.
+    pub message: Option<String>,
 }

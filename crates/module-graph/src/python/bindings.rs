@@ -74,7 +74,8 @@ def o():
 
     #[test]
     fn names_beyond_the_256th_are_told_apart() {
-        let source: String = (0..600).map(|n| format!("name_{n} = {n}\n")).collect();
+        let lines: Vec<_> = (0..600).map(|n| format!("name_{n} = {n}")).collect();
+        let source = lines.join("\n");
         Python::initialize();
         Python::attach(|py| {
             let builtins = py.import("builtins").expect("always there");

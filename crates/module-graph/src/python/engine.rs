@@ -69,11 +69,6 @@ impl State {
         self.edited.clear();
         self.runs.clear();
     }
-
-    pub(super) fn file_changed(&mut self, module: ModuleId) {
-        self.edited.insert(module);
-        self.graph.file_changed(module);
-    }
 }
 
 /// What the engine keeps of one module.
@@ -83,6 +78,8 @@ pub(super) struct Slot {
     pub(super) object: Option<Py<PyModule>>,
     /// The code of the last load that succeeded.
     code: Option<Py<PyAny>>,
+    /// The code of the file as it is now, if it was compiled and has not run yet.
+    compiled: Option<Py<PyAny>>,
     /// The names before the run that is under way.
     before: Option<Py<PyDict>>,
     /// The last run raised. Tried again at each update.
@@ -194,7 +191,7 @@ impl Engine {
                 module_type::disarm(module, tracked)
             };
             // A module that refuses keeps its type: slower or coarser, never wrong.
-            drop(swapped);
+            errors::forgive(py, swapped);
         }
     }
 
@@ -282,16 +279,7 @@ impl Engine {
 
     /// Runs a loaded module again from its file, and adds what happened to the update under way.
     pub(super) fn rerun(&'static self, py: Python<'_>, id: ModuleId, reason: Reason) {
-        let path = self.state().graph.path(id).map(Path::to_path_buf);
-        let entry = self
-            .entry
-            .get()
-            .filter(|_| *self.state().graph.name(id) == ModuleName::main());
-        let ran = self.run(py, id, Caller::Engine, || match (entry, path) {
-            (Some(entry), _) => entry.code(py, self),
-            (None, Some(path)) => self.compile(py, &path),
-            (None, None) => Err(PyImportError::new_err("the module has no source file")),
-        });
+        let ran = self.run(py, id, Caller::Engine, || self.new_code(py, id));
         let changed = match ran {
             Ok(changed) => changed,
             Err(error) => {
@@ -300,6 +288,49 @@ impl Engine {
             }
         };
         self.report(id, reason, changed);
+    }
+
+    /// Whether the module's file holds another program than the one that ran. Comments do not count
+    /// unless they move lines. What was compiled to find out is kept for the run.
+    pub(super) fn is_edited(&'static self, py: Python<'_>, id: ModuleId) -> bool {
+        let outdated = self.state().slots[id.index()].compiled.take();
+        drop(outdated);
+        let is_edited = self.compiles_to_another_program(py, id);
+        if is_edited {
+            self.state().edited.insert(id);
+        }
+        is_edited
+    }
+
+    fn compiles_to_another_program(&'static self, py: Python<'_>, id: ModuleId) -> bool {
+        let old = match &self.state().slots[id.index()] {
+            Slot {
+                code: Some(code),
+                failed: false,
+                ..
+            } => code.clone_ref(py),
+            _ => return true,
+        };
+        let Ok(new) = self.new_code(py, id) else {
+            return true;
+        };
+        let differs = !new.eq(old).unwrap_or(false);
+        if differs {
+            self.state().slots[id.index()].compiled = Some(new.unbind());
+        }
+        differs
+    }
+
+    fn new_code<'py>(&'static self, py: Python<'py>, id: ModuleId) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(code) = self.state().slots[id.index()].compiled.take() {
+            return Ok(code.into_bound(py));
+        }
+        let path = self.state().graph.path(id).map(Path::to_path_buf);
+        match (self.entry.get().filter(|_| self.is_entry(id)), path) {
+            (Some(entry), _) => entry.code(py, self),
+            (None, Some(path)) => self.compile(py, &path),
+            (None, None) => Err(PyImportError::new_err("the module has no source file")),
+        }
     }
 
     /// Runs the load of `id`. Its names are compared with those of the last load, if there was one,
@@ -346,10 +377,13 @@ impl Engine {
         let namespace = module.dict();
         let run = || {
             let code = code()?;
-            match caller {
-                Caller::Importlib => self.call.bind(py).call1((&self.exec, &code, &namespace))?,
-                Caller::Engine => self.exec.bind(py).call1((&code, &namespace))?,
+            let ran = match caller {
+                Caller::Importlib => self.call.bind(py).call1((&self.exec, &code, &namespace)),
+                Caller::Engine => self.exec.bind(py).call1((&code, &namespace)),
             };
+            if let Err(error) = ran {
+                self.end_of_program(py, id, error)?;
+            }
             PyResult::Ok(code)
         };
         let Some(old_code) = old_code else {
@@ -376,6 +410,18 @@ impl Engine {
                 Err(error)
             }
         }
+    }
+
+    /// `SystemExit` ends the entry's run well: `sys.exit(main())` is how most programs end.
+    fn end_of_program(&self, py: Python<'_>, id: ModuleId, error: PyErr) -> PyResult<()> {
+        let exit = if self.is_entry(id) {
+            errors::exit_of(py, &error)
+        } else {
+            None
+        };
+        let Some(exit) = exit else { return Err(error) };
+        self.state().update.exit = Some(exit);
+        Ok(())
     }
 
     fn keep_code(&self, id: ModuleId, code: Bound<'_, PyAny>) {
@@ -410,6 +456,10 @@ impl Engine {
         self.compile
             .bind(py)
             .call((source, path.as_os_str(), "exec"), Some(&options))
+    }
+
+    fn is_entry(&self, id: ModuleId) -> bool {
+        *self.state().graph.name(id) == ModuleName::main()
     }
 
     pub(super) fn namespace<'py>(

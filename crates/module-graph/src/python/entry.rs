@@ -3,7 +3,10 @@
 //! The entry is a module like any other to the graph: a load with reads, rerun in its own
 //! namespace. Only where its code comes from, and what its dict holds before it first runs, differ.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use pyo3::{
     exceptions::PyImportError,
@@ -23,6 +26,19 @@ pub enum Entry {
     Folder(PathBuf),
     /// `python -m name`
     Module(String),
+}
+
+/// What was started, as a person would say it: the file's or the folder's name, or the module's.
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Script(path) | Self::Folder(path) => {
+                let name = path.file_name().unwrap_or(path.as_os_str());
+                write!(f, "{}", name.display())
+            }
+            Self::Module(name) => f.write_str(name),
+        }
+    }
 }
 
 /// Why a program could not be started at all.
@@ -122,7 +138,7 @@ impl Entry {
         engine: &Engine,
     ) -> PyResult<Bound<'py, PyAny>> {
         match self {
-            Self::Script(path) => engine.compile(py, &std::path::absolute(path)?),
+            Self::Script(path) => engine.compile(py, &beside_here(path)?),
             Self::Folder(path) => engine.compile(py, &path.join("__main__.py")),
             Self::Module(name) => {
                 let spec = find_module(py, name)?;
@@ -133,12 +149,12 @@ impl Entry {
     }
 
     /// Fills the namespace of `__main__` as CPython does before the first statement runs, and
-    /// returns the path of its source file.
+    /// returns the path of its source file, in the spelling in which a save of it is told.
     fn prepare(&self, main: &Bound<'_, PyModule>) -> PyResult<PathBuf> {
         let py = main.py();
         match self {
             Self::Script(path) => {
-                let file = std::path::absolute(path)?;
+                let file = beside_here(path)?;
                 let loader = py
                     .import("importlib.machinery")?
                     .getattr("SourceFileLoader")?
@@ -152,7 +168,7 @@ impl Entry {
                 )?;
                 main.setattr("__package__", py.None())?;
                 main.setattr("__cached__", py.None())?;
-                Ok(file)
+                Ok(std::fs::canonicalize(file)?)
             }
             Self::Folder(path) => {
                 let file = path.join("__main__.py");
@@ -172,6 +188,11 @@ impl Entry {
             }
         }
     }
+}
+
+/// CPython puts the working directory before a relative path and leaves the rest as it was typed.
+fn beside_here(path: &Path) -> std::io::Result<PathBuf> {
+    Ok(std::env::current_dir()?.join(path))
 }
 
 fn set_all(main: &Bound<'_, PyModule>, values: &[(&str, Bound<'_, PyAny>)]) -> PyResult<()> {
@@ -312,6 +333,9 @@ impl Engine {
             .cast_into::<PyModule>()?;
         let dict: Bound<'_, PyDict> = main.dict();
         dict.set_item("__builtins__", py.import("builtins")?)?;
+        if py.version_info() < (3, 14) {
+            dict.set_item("__annotations__", PyDict::new(py))?;
+        }
         let modules = py.import("sys")?.getattr("modules")?;
         // Whoever started us still runs in the old one: its names must not go with it.
         std::mem::forget(modules.get_item("__main__")?.unbind());

@@ -5,7 +5,7 @@ use pyo3::{
     prelude::*,
 };
 
-use crate::{Failure, ModuleName};
+use crate::{Exit, Failure, ModuleName};
 
 /// Describes `error`, with which the run of `module` ended. `last` is the traceback that was shown
 /// for the module's last failure.
@@ -18,10 +18,25 @@ pub(super) fn describe(py: Python<'_>, module: ModuleName, error: &PyErr, last: 
     Failure {
         module,
         repeated: traceback == last,
-        exit_status: exit_status(py, error),
         interrupted: error.is_instance_of::<PyKeyboardInterrupt>(py),
         exception,
         traceback,
+    }
+}
+
+/// Drops an error of our own bookkeeping that changes nothing for the program. Ctrl-C may come at
+/// any time and is not ours to drop: it is raised again at the next chance.
+pub fn forgive<T>(py: Python<'_>, result: PyResult<T>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => {
+            // Cannot fail: `_thread` is built in.
+            let _ = py
+                .import("_thread")
+                .and_then(|thread| thread.call_method0("interrupt_main"));
+            None
+        }
+        Err(_) => None,
     }
 }
 
@@ -37,16 +52,25 @@ fn format(py: Python<'_>, error: &PyErr) -> PyResult<String> {
         .collect()
 }
 
-/// The status that CPython would exit with: the code if it is a number, 0 for none, and 1 for
-/// anything else.
-fn exit_status(py: Python<'_>, error: &PyErr) -> Option<i32> {
+/// What CPython would exit with, if `error` asks for that: the code if it is a number, 0 for none,
+/// and 1 for anything else, which it prints.
+pub(super) fn exit_of(py: Python<'_>, error: &PyErr) -> Option<Exit> {
     if !error.is_instance_of::<PySystemExit>(py) {
         return None;
     }
     let code = error.value(py).getattr("code").ok()?;
-    Some(if code.is_none() {
-        0
-    } else {
-        code.extract().unwrap_or(1)
+    Some(match code.extract() {
+        Ok(status) => Exit {
+            status,
+            message: None,
+        },
+        Err(_) if code.is_none() => Exit {
+            status: 0,
+            message: None,
+        },
+        Err(_) => Exit {
+            status: 1,
+            message: code.str().ok().map(|text| text.to_string()),
+        },
     })
 }

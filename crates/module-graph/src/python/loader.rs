@@ -40,7 +40,7 @@ pub(super) fn create_type(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
     )?;
     let made = py
         .get_type::<PyType>()
-        .call1(("HotSourceFileLoader", (base,), members))?;
+        .call1(("SourceFileLoader", (base,), members))?;
     Ok(made.cast_into::<PyType>()?)
 }
 

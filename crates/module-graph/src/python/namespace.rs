@@ -46,9 +46,16 @@ impl<'py> Snapshot<'py> {
     /// Remembers `namespace`, then takes out of it what a run would otherwise add to.
     pub(super) fn take(namespace: Bound<'py, PyDict>) -> PyResult<Self> {
         let before = namespace.copy()?;
+        let is_main = namespace
+            .get_item("__name__")?
+            .is_some_and(|n| n.eq("__main__").is_ok_and(|b| b));
         for name in ACCUMULATED {
             if namespace.contains(name)? {
                 namespace.del_item(name)?;
+                // Until 3.13 CPython gives `__main__`, and no other module, an empty one.
+                if is_main && name == "__annotations__" {
+                    namespace.set_item(name, PyDict::new(namespace.py()))?;
+                }
             }
         }
         if namespace.get_item("__doc__")?.is_some() {

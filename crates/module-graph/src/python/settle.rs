@@ -11,7 +11,7 @@ use std::{path::PathBuf, time::Instant};
 use hmr_signals::graph::{self, Graph, Host, NodeId, OnCycle, State as NodeState};
 use pyo3::prelude::*;
 
-use super::{engine::Engine, equality};
+use super::{engine::Engine, equality, errors::forgive};
 use crate::{ModuleId, ModuleName, Reason, Update};
 
 /// How often one module may run in one batch: once, and once more where imports are circular.
@@ -41,7 +41,7 @@ fn forget_import_caches(py: Python<'_>) {
     let forgotten = py
         .import("importlib")
         .and_then(|m| m.call_method0("invalidate_caches"));
-    drop(forgotten);
+    forgive(py, forgotten);
 }
 
 /// Marks the modules of `files` and everything that is still broken; takes out what is gone.
@@ -51,7 +51,7 @@ fn mark(engine: &'static Engine, py: Python<'_>, files: &[PathBuf]) -> Vec<Modul
         let modules = engine.state().graph.at_path(file).to_vec();
         let exists = file.is_file();
         for module in modules {
-            engine.state().file_changed(module);
+            engine.state().graph.file_written(module);
             if !exists && remove(engine, py, module) {
                 removed.push(engine.state().graph.name(module).clone());
             }
@@ -79,7 +79,7 @@ fn remove(engine: &'static Engine, py: Python<'_>, id: ModuleId) -> bool {
     let object = engine.state().slots[id.index()].object.take();
     engine.state().graph.module_changed(id);
     let Some(object) = object else { return false };
-    let _ = forget_module(py, &name, object.bind(py));
+    forgive(py, forget_module(py, &name, object.bind(py)));
     true
 }
 
@@ -190,6 +190,11 @@ impl Host for Batch<'_> {
             let reason = self.reason(module);
             self.engine.rerun(self.py, module, reason);
         }
+    }
+
+    fn commit(&self, source: NodeId) -> bool {
+        let module = self.engine.state().graph.owner(source);
+        module.is_none_or(|module| self.engine.is_edited(self.py, module))
     }
 
     fn on_cycle(&self, _path: &[NodeId]) -> OnCycle {

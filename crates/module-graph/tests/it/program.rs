@@ -36,7 +36,7 @@ impl Program {
             self.run(id);
         } else {
             let id = self.id(module);
-            self.graph.borrow_mut().file_changed(id);
+            self.graph.borrow_mut().file_written(id);
         }
         self.deepest.set(0);
     }

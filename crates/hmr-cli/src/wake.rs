@@ -1,0 +1,135 @@
+//! Waiting for a save or for Ctrl-C, whichever comes first, without ever missing one.
+//!
+//! On Unix both end in one pipe: the watcher's thread writes to it, and so does CPython's signal
+//! handler, for which the pipe is the "wake-up descriptor" while we wait. A signal that arrives just
+//! before the wait begins is therefore still seen, and nothing wakes up while nothing happens.
+
+use pyo3::prelude::*;
+
+/// Wakes the main thread. Cheap to clone, usable from any thread without the interpreter.
+#[derive(Debug)]
+pub(crate) struct Waker(imp::Waker);
+
+/// The main thread's end.
+#[derive(Debug)]
+pub(crate) struct Sleeper(imp::Sleeper);
+
+/// Makes the two ends.
+pub(crate) fn pair(py: Python<'_>) -> PyResult<(Waker, Sleeper)> {
+    let (waker, sleeper) = imp::pair(py)?;
+    Ok((Waker(waker), Sleeper(sleeper)))
+}
+
+impl Waker {
+    /// Ends the current [`Sleeper::sleep`], or the next one if none is under way.
+    pub(crate) fn wake(&mut self) {
+        self.0.wake();
+    }
+}
+
+impl Sleeper {
+    /// Waits for a [`Waker::wake`]. May also return without one.
+    ///
+    /// Raises what the program's signal handlers raise: `KeyboardInterrupt` for Ctrl-C.
+    pub(crate) fn sleep(&mut self, py: Python<'_>) -> PyResult<()> {
+        self.0.sleep(py)
+    }
+}
+
+#[cfg(unix)]
+mod imp {
+    use std::{
+        io::{PipeReader, PipeWriter, Read as _, Write as _, pipe},
+        os::fd::AsRawFd as _,
+    };
+
+    use pyo3::prelude::*;
+
+    #[derive(Debug)]
+    pub(super) struct Waker(PipeWriter);
+
+    #[derive(Debug)]
+    pub(super) struct Sleeper {
+        pipe: PipeReader,
+        for_signals: PipeWriter,
+    }
+
+    pub(super) fn pair(py: Python<'_>) -> PyResult<(Waker, Sleeper)> {
+        let (reader, writer) = pipe()?;
+        let os = py.import("os")?;
+        for end in [reader.as_raw_fd(), writer.as_raw_fd()] {
+            // A signal handler must not block on a full pipe, nor we on one emptied by a rush.
+            os.call_method1("set_blocking", (end, false))?;
+        }
+        let for_signals = writer.try_clone()?;
+        Ok((
+            Waker(writer),
+            Sleeper {
+                pipe: reader,
+                for_signals,
+            },
+        ))
+    }
+
+    impl Waker {
+        pub(super) fn wake(&mut self) {
+            // A full pipe is awake already.
+            let _ = self.0.write(&[0]);
+        }
+    }
+
+    impl Sleeper {
+        pub(super) fn sleep(&mut self, py: Python<'_>) -> PyResult<()> {
+            let signal = py.import("signal")?;
+            let select = py.import("select")?.getattr("select")?;
+            let nothing = pyo3::types::PyTuple::empty(py);
+            let set_wakeup = |fd: i32| signal.call_method1("set_wakeup_fd", (fd,));
+
+            let previous: i32 = set_wakeup(self.for_signals.as_raw_fd())?.extract()?;
+            let woken = py
+                .check_signals()
+                .and_then(|()| select.call1(((self.pipe.as_raw_fd(),), &nothing, &nothing)))
+                .and_then(|_| py.check_signals());
+            set_wakeup(previous)?;
+            let _ = self.pipe.read(&mut [0; 512]);
+            woken
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod imp {
+    use pyo3::prelude::*;
+
+    /// How long Ctrl-C may go unnoticed where a lock cannot be interrupted.
+    const SECONDS: f64 = 0.2;
+
+    #[derive(Debug)]
+    pub(super) struct Waker(Py<PyAny>);
+
+    #[derive(Debug)]
+    pub(super) struct Sleeper(Py<PyAny>);
+
+    pub(super) fn pair(py: Python<'_>) -> PyResult<(Waker, Sleeper)> {
+        let queue = py
+            .import("_queue")?
+            .getattr("SimpleQueue")?
+            .call0()?
+            .unbind();
+        Ok((Waker(queue.clone_ref(py)), Sleeper(queue)))
+    }
+
+    impl Waker {
+        pub(super) fn wake(&mut self) {
+            let _ = Python::attach(|py| self.0.call_method1(py, "put", (true,)).map(drop));
+        }
+    }
+
+    impl Sleeper {
+        pub(super) fn sleep(&mut self, py: Python<'_>) -> PyResult<()> {
+            // `queue.Empty`: nobody woke us in time.
+            let _ = self.0.call_method1(py, "get", (true, SECONDS));
+            py.check_signals()
+        }
+    }
+}
