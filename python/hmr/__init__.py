@@ -1,5 +1,5 @@
 """Keeps a Python program running while its source is edited."""
 
-from ._hmr import __version__
+from ._hmr import Reloader, Update, __version__
 
-__all__ = ["__version__"]
+__all__ = ["Reloader", "Update", "__version__"]

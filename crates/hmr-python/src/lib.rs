@@ -1,6 +1,9 @@
-//! The extension module `hmr._hmr`: the `hmr` command inside the user's own interpreter.
+//! The extension module `hmr._hmr`: the `hmr` command inside the user's own interpreter, and the
+//! engine for programs that drive it themselves.
 //!
-//! Thin on purpose: everything it does is `hmr-cli`'s.
+//! Thin on purpose: everything it does is `hmr-cli`'s or `hmr-module-graph`'s.
+
+mod reloader;
 
 use std::ffi::OsString;
 
@@ -10,7 +13,10 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _hmr {
     #[pymodule_export]
-    use super::main;
+    use super::{
+        main,
+        reloader::{Reloader, Update},
+    };
 
     #[pymodule_init]
     fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {

@@ -1,0 +1,188 @@
+"""hot == cold: after any edits, every module holds what a fresh start would give it.
+
+    python tests/property/hot_is_cold.py [--first 0] [--count 50] [--edits 12] [--seeds FILE]
+
+Each seed is a random project and a sequence of random batches of edits. After each batch the hot
+process is compared with a cold start on the same files: if the cold start fails, the hot one must
+say that something waits to be fixed; if it succeeds, nothing may wait and every public value must be
+the same. No module runs twice in a batch. A failing seed is shrunk and printed, and belongs into
+`seeds.txt`, which is run first.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from worlds import World
+
+HERE = Path(__file__).resolve().parent
+
+
+class Worker:
+    def __init__(self, mode):
+        command = [sys.executable, str(HERE / "worker.py"), mode]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, question):
+        self.process.stdin.write(json.dumps(question) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise Wrong(f"the process ended with status {self.process.wait()}")
+        return json.loads(line)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Wrong(Exception):
+    """Hot and cold differ."""
+
+
+def write(folder, files):
+    """Makes the folder hold exactly `files`; returns the paths that this changed."""
+    changed = []
+    there = {str(p.relative_to(folder)): p for p in Path(folder).rglob("*.py")}
+    for path, p in sorted(there.items()):
+        if path not in files:
+            p.unlink()
+            changed.append(path)
+    for path, text in sorted(files.items()):
+        p = Path(folder, path)
+        if not p.exists() or p.read_text() != text:
+            p.parent.mkdir(parents=True, exist_ok=True)
+            p.write_text(text)
+            changed.append(path)
+    return changed
+
+
+def check(hot, cold):
+    runs = [name for name in hot["ran"] if hot["ran"].count(name) > 1]
+    if runs:
+        raise Wrong(f"ran more than once: {runs}")
+    if cold["failed"]:
+        if not hot["pending"]:
+            raise Wrong(f"a cold start fails with {cold['failed']}, and nothing is pending")
+        return
+    if hot["pending"]:
+        raise Wrong(f"a cold start succeeds, and these wait: {hot['pending']}: {hot['failed']}")
+    for module, names in cold["state"].items():
+        if module not in hot["state"]:
+            raise Wrong(f"{module} is not loaded")
+        there = hot["state"][module]
+        for name in sorted({*names, *there}):
+            if names.get(name) != there.get(name):
+                raise Wrong(f"{module}.{name}\n   cold {names.get(name)}\n   hot  {there.get(name)}")
+
+
+def play(history, cold):
+    """Runs the states of `history` one after the other; raises `Wrong` with the step's number."""
+    folder = os.path.realpath(tempfile.mkdtemp(prefix="hot-is-cold-"))
+    hot = Worker("hot")
+    try:
+        for step, files in enumerate(history):
+            changed = write(folder, files)
+            if step and not changed:
+                continue
+            try:
+                check(hot.ask(folder if step == 0 else changed), cold.ask(folder))
+            except Wrong as wrong:
+                raise Wrong(f"at step {step} (wrote {', '.join(changed)}): {wrong}") from None
+    finally:
+        hot.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def history_of(seed, edits):
+    world = World(seed)
+    history = [world.files()]
+    for _ in range(edits):
+        world.edit()
+        history.append(world.files())
+    return history
+
+
+def shrink(history, cold):
+    """A shorter history that is still wrong: fewer steps, then fewer lines."""
+
+    def wrong(candidate):
+        try:
+            play(candidate, cold)
+        except Wrong as found:
+            return str(found)
+        return None
+
+    best, text = history, wrong(history)
+    if text is None:
+        return history, "it did not happen again"
+    smaller = True
+    while smaller:
+        smaller = False
+        for index in range(len(best) - 1, -1, -1):
+            candidate = best[:index] + best[index + 1 :]
+            if len(candidate) > 1 and (found := wrong(candidate)):
+                best, text, smaller = candidate, found, True
+        for path in sorted({path for files in best for path in files} - {"main.py"}):
+            candidate = [{p: t for p, t in files.items() if p != path} for files in best]
+            if found := wrong(candidate):
+                best, text, smaller = candidate, found, True
+        for line in sorted({(p, l) for files in best for p, t in files.items() for l in t.splitlines()}):
+            path, gone = line
+            candidate = [
+                {p: "\n".join(l for l in t.splitlines() if p != path or l != gone) + "\n" for p, t in files.items()}
+                for files in best
+            ]
+            if found := wrong(candidate):
+                best, text, smaller = candidate, found, True
+    return best, text
+
+
+def show(history):
+    before = {}
+    for step, files in enumerate(history):
+        print(f"--- step {step}")
+        for path in sorted({*before, *files}):
+            if before.get(path) != files.get(path):
+                print(f"# {path}\n{files.get(path, '(deleted)')}")
+        before = files
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--count", type=int, default=50)
+    parser.add_argument("--edits", type=int, default=12)
+    parser.add_argument("--keep-going", action="store_true", help="count failures, shrink only the first")
+    options = parser.parse_args()
+    kept = [int(line.split()[0]) for line in (HERE / "seeds.txt").read_text().splitlines() if line[:1].isdigit()]
+    seeds = [*kept, *range(options.first, options.first + options.count)]
+    cold = Worker("cold")
+    failed = []
+    for seed in seeds:
+        history = history_of(seed, options.edits)
+        try:
+            play(history, cold)
+        except Wrong as wrong:
+            failed.append(seed)
+            print(f"seed {seed}: {wrong}", flush=True)
+            if len(failed) == 1:
+                small, text = shrink(history, cold)
+                print(f"\nshrunk: {text}")
+                show(small)
+            if not options.keep_going:
+                break
+    print(f"test result: {len(seeds) - len(failed)} passed, {len(failed)} failed")
+    if failed:
+        print(f"seeds: {failed}")
+    cold.close()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
