@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::error::Error;
-use crate::graph::{COMPUTATION, KIND, MARKED, NodeId, settle};
+use crate::graph::{COMPUTATION, KIND, MARKED, NodeId};
 use crate::owner::{Panic, keep_first};
 use crate::runtime::{Ctx, Cx, Inner, NONE, flag};
 
@@ -205,7 +205,7 @@ impl Inner {
                 continue;
             }
             self.run_effect(id);
-            if !self.touched.borrow().is_empty() {
+            if !self.touched(|t| t.is_empty()) {
                 let mut panic = None;
                 self.commit_touched(&mut panic);
                 if let Some(panic) = panic {
@@ -242,9 +242,9 @@ impl Inner {
     /// Settles; where the walk finds a cycle, the node runs, so that the error comes up in it.
     #[inline]
     pub(crate) fn settle_or_force(&'static self, id: NodeId) {
-        if settle(&self, id).is_err() {
+        if self.settle(id).is_err() {
             self.g(|g| g.force(id));
-            let _ = settle(&self, id);
+            let _ = self.settle(id);
         }
     }
 
@@ -269,7 +269,7 @@ impl Inner {
     /// Compares each signal written in the batch with what it was before.
     pub(crate) fn commit_touched(&'static self, panic: &mut Option<Panic>) {
         loop {
-            let Some(id) = self.touched.borrow_mut().pop() else {
+            let Some(id) = self.touched(Vec::pop) else {
                 return;
             };
             let touched = |f: u32| f & crate::graph::DIRTY != 0;

@@ -12,7 +12,7 @@ use std::panic::Location;
 
 use crate::error::Error;
 use crate::flush::FlushError;
-use crate::graph::{COMPUTATION, DIRTY, KIND, MARKED, NodeId, RUNNING, SOURCE, settle};
+use crate::graph::{COMPUTATION, DIRTY, KIND, MARKED, NodeId, RUNNING, SOURCE};
 use crate::runtime::{Inner, NONE, VTable, flag};
 
 /// Names a node whose block begins with a `T`.
@@ -103,7 +103,7 @@ impl<T: 'static> Raw<T> {
             rt.g(|g| g.source_settled(id, changed));
         }
         if flags & KIND == COMPUTATION && flags & (MARKED | RUNNING) != 0 {
-            if let Err(cycle) = settle(&rt, id) {
+            if let Err(cycle) = rt.settle(id) {
                 if rt.g(|g| g.is_busy(id)) {
                     // Its own value is no news to a memo; any other one in the ring is.
                     if track && rt.ctx.get().observer != id.index {

@@ -113,7 +113,7 @@ pub(crate) struct Inner {
     /// How much user code works on a block of this runtime right now.
     pub(crate) lent: Cell<u32>,
     /// Signals written in the open batch.
-    pub(crate) touched: RefCell<Vec<NodeId>>,
+    touched: UnsafeCell<Vec<NodeId>>,
     pub(crate) cold: RefCell<Cold>,
     /// Somebody wants events or run counts.
     pub(crate) observed: Cell<bool>,
@@ -125,6 +125,8 @@ pub(crate) struct Inner {
     pub(crate) epoch: Cell<u32>,
     pub(crate) alive: Cell<bool>,
     pub(crate) budget: Cell<usize>,
+    /// A memo that is failing: the panic that will be its result is on its way up.
+    pub(crate) failing: Cell<NodeId>,
     /// A panic that the flush in progress rethrows at its end.
     pub(crate) kept_panic: RefCell<Option<crate::owner::Panic>>,
 }
@@ -185,7 +187,7 @@ impl Runtime {
                 ctx: Cell::new(IDLE),
                 depth: Cell::new(0),
                 lent: Cell::new(0),
-                touched: RefCell::default(),
+                touched: UnsafeCell::default(),
                 cold: RefCell::default(),
                 observed: Cell::new(false),
                 raised_cycle: RefCell::default(),
@@ -194,6 +196,7 @@ impl Runtime {
                 epoch: Cell::new(0),
                 alive: Cell::new(false),
                 budget: Cell::new(crate::flush::DEFAULT_BUDGET),
+                failing: Cell::new(NOBODY),
                 kept_panic: RefCell::default(),
             }))
         });
@@ -292,6 +295,12 @@ impl Inner {
     }
 
     #[inline]
+    pub(crate) fn touched<R>(&self, f: impl FnOnce(&mut Vec<NodeId>) -> R) -> R {
+        // SAFETY: as for `g`.
+        f(unsafe { &mut *self.touched.get() })
+    }
+
+    #[inline]
     pub(crate) fn slab<R>(&self, f: impl FnOnce(&mut Slab) -> R) -> R {
         // SAFETY: as for `g`.
         f(unsafe { &mut *self.slab.get() })
@@ -299,7 +308,7 @@ impl Inner {
 
     #[inline]
     pub(crate) fn slot(&self, index: u32) -> Slot {
-        self.slots(|slots| slots[index as usize])
+        self.slots(|slots| *crate::graph::arena::at(slots, index))
     }
 
     /// The flags of a node that is there.
@@ -392,7 +401,7 @@ impl Inner {
         });
         self.slots(|slots| *slots = Vec::new());
         self.slab(|slab| *slab = Slab::new());
-        self.touched.take();
+        self.touched(|touched| *touched = Vec::new());
         self.ctx.set(IDLE);
         self.budget.set(crate::flush::DEFAULT_BUDGET);
         // Half of the generations are left for the next user; otherwise the block is retired.

@@ -335,7 +335,7 @@ impl<T: 'static> Signal<T> {
         let (rt, id) = (self.raw.rt, self.raw.id);
         let first = rt.g(|g| g.node(id.index).flags & DIRTY == 0);
         if first {
-            rt.touched.borrow_mut().push(id);
+            rt.touched(|t| t.push(id));
             rt.g(|g| g.source_touched(id));
         }
         first

@@ -199,9 +199,10 @@ impl Graph {
     /// Whether the node is still there.
     #[inline]
     pub fn contains(&self, node: NodeId) -> bool {
+        // A free slot has a generation that no id was given yet.
         self.nodes
             .get(node.index as usize)
-            .is_some_and(|n| n.generation == node.generation && n.flags & KIND != FREE)
+            .is_some_and(|n| n.generation == node.generation)
     }
 
     /// The state of a node; an output has the state of its producer, except that a dirty producer
@@ -350,13 +351,13 @@ impl Graph {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn node(&self, index: u32) -> &Node {
-        &self.nodes[index as usize]
+        super::arena::at(&self.nodes, index)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn node_mut(&mut self, index: u32) -> &mut Node {
-        &mut self.nodes[index as usize]
+        super::arena::at_mut(&mut self.nodes, index)
     }
 }
