@@ -131,6 +131,9 @@ pub(crate) struct Inner {
     pub(crate) kept_panic: RefCell<Option<crate::owner::Panic>>,
 }
 
+/// Memory that a dropped runtime leaves to the next one of its thread.
+const KEPT: usize = 32 * 1024 * 1024;
+
 pub(crate) const NONE: u32 = u32::MAX;
 pub(crate) const NOBODY: NodeId = NodeId {
     index: NONE,
@@ -311,6 +314,12 @@ impl Inner {
         self.slots(|slots| *crate::graph::arena::at(slots, index))
     }
 
+    /// The block of a node.
+    #[inline]
+    pub(crate) fn data(&self, index: u32) -> *mut u8 {
+        self.slots(|slots| crate::graph::arena::at(slots, index).data)
+    }
+
     /// The flags of a node that is there.
     #[inline]
     pub(crate) fn flags(&self, node: NodeId) -> Option<u32> {
@@ -390,17 +399,36 @@ impl Inner {
         Lent(self)
     }
 
-    /// Makes an empty runtime ready for the pool. Generations go on from where they were.
+    /// Makes an empty runtime ready for the pool. Generations go on from where they were. Memory up
+    /// to [`KEPT`] stays for the next runtime: fresh pages cost more than the nodes in them.
     fn reset(&'static self) {
+        let slots = self.slots(|slots| slots.capacity() * size_of::<Slot>());
+        let keep = slots + self.slab(|slab| slab.size()) + self.g(|g| g.capacity_bytes()) <= KEPT;
         let next = self.g(|g| {
             let highest = g.nodes.iter().map(|n| n.generation).max().unwrap_or(0);
             let next = highest.max(g.first_generation).saturating_add(1);
-            *g = Graph::new();
+            if keep {
+                g.clear();
+            } else {
+                *g = Graph::new();
+            }
             g.first_generation = next;
             next
         });
-        self.slots(|slots| *slots = Vec::new());
-        self.slab(|slab| *slab = Slab::new());
+        self.slots(|slots| {
+            if keep {
+                slots.clear()
+            } else {
+                *slots = Vec::new()
+            }
+        });
+        if keep {
+            // SAFETY: all nodes have gone with their blocks, and `busy` was false: nobody is left
+            // who would drop one later.
+            self.slab(|slab| unsafe { slab.clear() });
+        } else {
+            self.slab(|slab| *slab = Slab::new());
+        }
         self.touched(|touched| *touched = Vec::new());
         self.ctx.set(IDLE);
         self.budget.set(crate::flush::DEFAULT_BUDGET);

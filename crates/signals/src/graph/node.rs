@@ -239,12 +239,18 @@ impl Graph {
     /// Takes the next watched computation that was marked, first marked first. Those that have
     /// gone or became clean meanwhile are left out.
     pub fn next_queued(&mut self) -> Option<NodeId> {
+        self.pop_queue().map(|(id, _)| id)
+    }
+
+    /// [`Graph::next_queued`], with the node's flags.
+    #[inline]
+    pub(crate) fn pop_queue(&mut self) -> Option<(NodeId, u32)> {
         while let Some(id) = self.queue.pop_front() {
             if self.contains(id) {
                 let node = self.node_mut(id.index);
                 node.flags &= !QUEUED;
                 if node.flags & MARKED != 0 {
-                    return Some(id);
+                    return Some((id, node.flags));
                 }
             }
         }
@@ -265,6 +271,26 @@ impl Graph {
         if self.is(node, COMPUTATION) && self.node(node.index).flags & RUNNING == 0 {
             self.node_mut(node.index).flags |= DIRTY;
         }
+    }
+
+    /// Bytes of the arenas, used or not.
+    pub(crate) fn capacity_bytes(&self) -> usize {
+        self.nodes.capacity() * size_of::<Node>()
+            + self.links.capacity() * size_of::<super::edges::Link>()
+    }
+
+    /// Removes everything at once, but keeps the memory. Ids must not be used again, so the caller
+    /// raises `first_generation`.
+    pub(crate) fn clear(&mut self) {
+        self.nodes.clear();
+        self.links.clear();
+        (self.free_node, self.free_link) = (NONE, NONE);
+        (self.live_nodes, self.live_links) = (0, 0);
+        self.stamp = 1;
+        self.queue.clear();
+        self.stack.clear();
+        self.todo.clear();
+        self.causes = None;
     }
 
     /// How many nodes are alive.
