@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::flush::FlushError;
 use crate::graph::{COMPUTATION, DIRTY, NodeId, WATCHED};
 use crate::memo::over;
-use crate::runtime::{Ctx, Cx, Inner, Kind, VTable, flag};
+use crate::runtime::{Ctx, Cx, Inner, Kind, NONE, VTable, flag};
 
 struct Table<F>(std::marker::PhantomData<F>);
 
@@ -43,13 +43,12 @@ unsafe fn run<F: FnMut() + 'static>(block: *mut F, rt: &'static Inner, id: NodeI
             return;
         }
     }
-    rt.g(|g| g.start_run(id.index));
+    rt.g(|g| g.start_leaf(id.index));
     rt.depth.set(rt.depth.get() + 1);
     let before = rt.ctx.replace(Ctx {
         observer: id.index,
-        pure: false,
+        memo: NONE,
         owner: id,
-        running: id,
     });
     let end = End {
         rt,
@@ -197,7 +196,7 @@ fn make<F: FnMut() + 'static>(
         created,
     );
     rt.dispose_if_orphan(id);
-    if ctx.pure {
+    if ctx.memo != NONE {
         rt.g(|g| g.requeue(id.index));
         return Ok(Effect { rt, id });
     }

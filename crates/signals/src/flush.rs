@@ -148,7 +148,7 @@ impl Inner {
     /// After a write outside of any batch, or a memo that made effects.
     #[inline]
     pub(crate) fn flush_if_queued(&'static self) -> Result<(), FlushError> {
-        if self.depth.get() == 0 && self.g(|g| !g.queue.is_empty()) {
+        if self.depth.get() == 0 && self.g(|g| g.has_queued()) {
             self.flush()
         } else {
             Ok(())
@@ -162,7 +162,7 @@ impl Inner {
         self.depth.set(1);
         loop {
             self.commit_touched(&mut panic);
-            if self.g(|g| g.queue.is_empty()) {
+            if !self.g(|g| g.has_queued()) {
                 break;
             }
             let progress = progress.get_or_insert_with(|| self.progress());

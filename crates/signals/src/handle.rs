@@ -140,7 +140,7 @@ impl<T: 'static> Raw<T> {
                 // The walk met a cycle further up: running the memo brings the error up in it.
                 rt.settle_or_force(id);
             }
-            if rt.ctx.get().running.index == NONE {
+            if rt.ctx.get().memo == NONE {
                 rt.flush_if_queued().map_err(FlushError::into_error)?;
             }
             let Some(now) = rt.flags(id) else {

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::flush::FlushError;
 use crate::graph::{COMPUTATION, Cycle, DIRTY, NodeId, settle};
 use crate::handle::{Loan, Raw};
-use crate::runtime::{Ctx, Cx, Inner, Kind, NOBODY, VTable, flag};
+use crate::runtime::{Ctx, Cx, Inner, Kind, NOBODY, NONE, VTable, flag};
 
 #[repr(C)]
 struct Block<T, F, E> {
@@ -98,9 +98,8 @@ where
     rt.g(|g| g.start_run(id.index));
     let before = rt.ctx.replace(Ctx {
         observer: id.index,
-        pure: true,
+        memo: id.index,
         owner: id,
-        running: id,
     });
     let end = End {
         rt,
@@ -412,8 +411,8 @@ impl<T: 'static> Linked<T> {
     pub fn try_set(&self, value: T) -> Result<(), Error> {
         let (rt, id) = (self.memo.raw.rt, self.memo.raw.id);
         let ctx = rt.ctx.get();
-        if ctx.pure {
-            let (target, memo) = (rt.place(id), rt.place(ctx.running));
+        if ctx.memo != NONE {
+            let (target, memo) = (rt.place(id), rt.place_of(ctx.memo));
             return Err(Error::WriteInMemo { target, memo });
         }
         self.memo.raw.with(false, |_| ())?;

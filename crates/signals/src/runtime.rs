@@ -95,12 +95,10 @@ pub(crate) struct Slot {
 pub(crate) struct Ctx {
     /// The computation that reads are recorded for; `NONE` while untracked.
     pub(crate) observer: u32,
-    /// A memo is running, so that nothing may be written.
-    pub(crate) pure: bool,
+    /// The memo that is running, also while untracked: nothing may be written. `NONE` in effects.
+    pub(crate) memo: u32,
     /// Owns what is created.
     pub(crate) owner: NodeId,
-    /// The innermost computation, also while untracked.
-    pub(crate) running: NodeId,
 }
 
 pub(crate) struct Inner {
@@ -141,9 +139,8 @@ pub(crate) const NOBODY: NodeId = NodeId {
 };
 const IDLE: Ctx = Ctx {
     observer: NONE,
-    pure: false,
+    memo: NONE,
     owner: NOBODY,
-    running: NOBODY,
 };
 
 thread_local! {
@@ -386,6 +383,11 @@ impl Inner {
             name: name.unwrap_or_else(|| format!("{:?}", slot.vtable.kind).to_lowercase()),
             created: slot.created,
         }
+    }
+
+    #[cold]
+    pub(crate) fn place_of(&self, index: u32) -> Place {
+        self.place(self.g(|g| g.id(index)))
     }
 
     pub(crate) fn state(&self, id: NodeId) -> State {

@@ -131,7 +131,7 @@ impl Cx {
             if rt.lent.get() != 0 || !rt.touched(|t| t.is_empty()) {
                 return Err("a loan or a batch was left open".into());
             }
-            if !rt.g(|g| g.queue.is_empty()) {
+            if rt.g(|g| g.has_queued()) {
                 return Err("effects were left in the queue".into());
             }
             for node in rt.nodes() {

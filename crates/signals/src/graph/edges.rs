@@ -43,15 +43,21 @@ impl Graph {
     /// [`Graph::start`] without its checks.
     #[inline]
     pub(crate) fn start_run(&mut self, index: u32) {
+        self.start_leaf(index);
+        self.stack.push(Frame {
+            node: index,
+            link: NONE,
+        });
+    }
+
+    /// A run that nobody reads, so that it cannot be part of a cycle, and that surely is finished.
+    #[inline]
+    pub(crate) fn start_leaf(&mut self, index: u32) {
         let stamp = self.next_stamp();
         let n = self.node_mut(index);
         n.flags = n.flags & !(MARKED | CHECKING | FAILED) | RUNNING;
         n.deps_tail = NONE;
         n.run_stamp = stamp;
-        self.stack.push(Frame {
-            node: index,
-            link: NONE,
-        });
     }
 
     /// Records that `reader`, which is running, read `dependency`: a source, an output, or a
@@ -245,7 +251,7 @@ impl Graph {
         let node = self.node_mut(index);
         if node.flags & (WATCHED | QUEUED | RUNNING) == WATCHED {
             node.flags |= QUEUED;
-            self.queue.push_back(id);
+            self.queue.push(id);
         }
     }
 

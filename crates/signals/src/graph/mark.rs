@@ -131,7 +131,7 @@ impl Graph {
         if flags & (WATCHED | QUEUED) == WATCHED {
             now |= QUEUED;
             let id = self.id(sub);
-            self.queue.push_back(id);
+            self.queue.push(id);
         }
         self.node_mut(sub).flags = now;
         passes_on

@@ -110,7 +110,9 @@ pub struct Graph {
     pub(crate) live_nodes: u32,
     pub(crate) live_links: u32,
     pub(crate) stamp: u32,
-    pub(crate) queue: std::collections::VecDeque<NodeId>,
+    /// Marked watched nodes; those before `queue_head` were taken.
+    pub(crate) queue: Vec<NodeId>,
+    pub(crate) queue_head: usize,
     /// Shared by all (re-entrant) walks; each owns the part above its base.
     pub(crate) stack: Vec<Frame>,
     /// Scratch of the marking loop: edges still to follow.
@@ -137,7 +139,8 @@ impl Graph {
             live_nodes: 0,
             live_links: 0,
             stamp: 1,
-            queue: std::collections::VecDeque::new(),
+            queue: Vec::new(),
+            queue_head: 0,
             stack: Vec::new(),
             todo: Vec::new(),
             causes: None,
@@ -245,7 +248,8 @@ impl Graph {
     /// [`Graph::next_queued`], with the node's flags.
     #[inline]
     pub(crate) fn pop_queue(&mut self) -> Option<(NodeId, u32)> {
-        while let Some(id) = self.queue.pop_front() {
+        while let Some(&id) = self.queue.get(self.queue_head) {
+            self.queue_head += 1;
             if self.contains(id) {
                 let node = self.node_mut(id.index);
                 node.flags &= !QUEUED;
@@ -254,6 +258,8 @@ impl Graph {
                 }
             }
         }
+        self.queue.clear();
+        self.queue_head = 0;
         None
     }
 
@@ -273,6 +279,11 @@ impl Graph {
         }
     }
 
+    #[inline]
+    pub(crate) fn has_queued(&self) -> bool {
+        self.queue_head < self.queue.len()
+    }
+
     /// Bytes of the arenas, used or not.
     pub(crate) fn capacity_bytes(&self) -> usize {
         self.nodes.capacity() * size_of::<Node>()
@@ -288,6 +299,7 @@ impl Graph {
         (self.live_nodes, self.live_links) = (0, 0);
         self.stamp = 1;
         self.queue.clear();
+        self.queue_head = 0;
         self.stack.clear();
         self.todo.clear();
         self.causes = None;
