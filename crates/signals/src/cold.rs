@@ -43,20 +43,26 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// From a panic in the closure or the equality of a memo.
-    /// With `cycle`, the error that was on its way is the error.
-    pub(crate) fn new(memo: Place, payload: Box<dyn Any + Send>, cycle: Option<Error>) -> Self {
-        let message = if let Some(text) = payload.downcast_ref::<&str>() {
-            (*text).to_owned()
-        } else if let Some(text) = payload.downcast_ref::<String>() {
-            text.clone()
-        } else {
-            "a value that is not text".to_owned()
-        };
+    /// A failure whose panic is not at hand yet. With `cycle`, that error is what readers get.
+    pub(crate) fn new(memo: Place, cycle: Option<Error>) -> Self {
+        let message = String::from("its first reader got the panic");
         Self {
             error: cycle.unwrap_or(Error::Panicked { memo, message }),
-            payload: Some(payload),
+            payload: None,
         }
+    }
+
+    pub(crate) fn set_panic(&mut self, panic: Box<dyn Any + Send>) {
+        if let Error::Panicked { message, .. } = &mut self.error {
+            *message = if let Some(text) = panic.downcast_ref::<&str>() {
+                (*text).to_owned()
+            } else if let Some(text) = panic.downcast_ref::<String>() {
+                text.clone()
+            } else {
+                "a value that is not text".to_owned()
+            };
+        }
+        self.payload = Some(panic);
     }
 }
 

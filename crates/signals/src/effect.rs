@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::flush::FlushError;
 use crate::graph::{COMPUTATION, DIRTY, NodeId, WATCHED};
 use crate::memo::over;
-use crate::runtime::{Ctx, Cx, Inner, Kind, VTable, flag};
+use crate::runtime::{Ctx, Cx, Inner, Kind, NONE, VTable, flag};
 
 struct Table<F>(std::marker::PhantomData<F>);
 
@@ -43,13 +43,12 @@ unsafe fn run<F: FnMut() + 'static>(block: *mut F, rt: &'static Inner, id: NodeI
             return;
         }
     }
-    rt.g(|g| g.start_run(id.index));
+    rt.g(|g| g.start_leaf(id.index));
     rt.depth.set(rt.depth.get() + 1);
     let before = rt.ctx.replace(Ctx {
         observer: id.index,
-        pure: false,
+        memo: NONE,
         owner: id,
-        running: id,
     });
     let end = End {
         rt,
@@ -62,20 +61,23 @@ unsafe fn run<F: FnMut() + 'static>(block: *mut F, rt: &'static Inner, id: NodeI
     // a disposal leaves the block to us.
     unsafe { (*block)() };
     std::mem::forget(end);
-    finish(rt, id, before);
-    if rt.flags(id).is_none() {
+    rt.ctx.set(before);
+    rt.depth.set(rt.depth.get() - 1);
+    let alive = rt.g(|g| {
+        let alive = g.contains(id);
+        if alive {
+            g.finish_run(id.index, false);
+        } else {
+            g.finish(id, false);
+        }
+        alive
+    });
+    if !alive {
         // SAFETY: the node was disposed while it ran, and `free` left the block to us.
         let dropped = unsafe { rt.drop_block(block.cast(), &Table::<F>::VTABLE, true) };
         over(rt, dropped);
     }
     rt.ran(id, true);
-}
-
-#[inline]
-fn finish(rt: &'static Inner, id: NodeId, before: Ctx) {
-    rt.ctx.set(before);
-    rt.depth.set(rt.depth.get() - 1);
-    rt.g(|g| g.finish(id, false));
 }
 
 /// The end of a run that unwinds. What was read so far is what the effect depends on: it runs again
@@ -92,7 +94,9 @@ impl Drop for End {
     #[cold]
     fn drop(&mut self) {
         let (rt, id) = (self.rt, self.id);
-        finish(rt, id, self.before);
+        rt.ctx.set(self.before);
+        rt.depth.set(rt.depth.get() - 1);
+        rt.g(|g| g.finish(id, false));
         rt.raised_cycle.take();
         if rt.flags(id).is_none() {
             // SAFETY: the node was disposed while it ran, and `free` left the block to us. Further
@@ -192,7 +196,7 @@ fn make<F: FnMut() + 'static>(
         created,
     );
     rt.dispose_if_orphan(id);
-    if ctx.pure {
+    if ctx.memo != NONE {
         rt.g(|g| g.requeue(id.index));
         return Ok(Effect { rt, id });
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::error::Error;
-use crate::graph::{COMPUTATION, KIND, MARKED, NodeId, settle};
+use crate::graph::{COMPUTATION, DIRTY, Graph, Host, KIND, MARKED, NodeId, RUNNING};
 use crate::owner::{Panic, keep_first};
 use crate::runtime::{Ctx, Cx, Inner, NONE, flag};
 
@@ -44,7 +44,12 @@ struct Progress {
     runs: usize,
     base: usize,
     limit: usize,
-    /// Counted from half of the budget on, when something is probably wrong.
+    /// From half of the budget on, when something is probably wrong.
+    heat: Option<Box<Heat>>,
+}
+
+#[derive(Default)]
+struct Heat {
     counts: BTreeMap<NodeId, usize>,
     /// Effects that used up a budget; they do not run again in this flush.
     stopped: BTreeMap<NodeId, usize>,
@@ -143,7 +148,7 @@ impl Inner {
     /// After a write outside of any batch, or a memo that made effects.
     #[inline]
     pub(crate) fn flush_if_queued(&'static self) -> Result<(), FlushError> {
-        if self.depth.get() == 0 && self.g(|g| !g.queue.is_empty()) {
+        if self.depth.get() == 0 && self.g(|g| g.has_queued()) {
             self.flush()
         } else {
             Ok(())
@@ -157,7 +162,7 @@ impl Inner {
         self.depth.set(1);
         loop {
             self.commit_touched(&mut panic);
-            if self.g(|g| g.queue.is_empty()) {
+            if !self.g(|g| g.has_queued()) {
                 break;
             }
             let progress = progress.get_or_insert_with(|| self.progress());
@@ -167,7 +172,7 @@ impl Inner {
         }
         self.depth.set(0);
         let panic = self.kept_panic.take().or(panic);
-        let stopped = progress.map(|p| (p.runs, p.stopped));
+        let stopped = progress.and_then(|p| Some((p.runs, p.heat?.stopped)));
         if let Some(panic) = panic {
             return Err(FlushError::Panic(panic));
         }
@@ -191,21 +196,20 @@ impl Inner {
             runs: 0,
             base,
             limit: base,
-            counts: BTreeMap::new(),
-            stopped: BTreeMap::new(),
+            heat: None,
         }
     }
 
     /// Runs effects until none is queued or one of them panics.
     fn run_queue(&'static self, progress: &mut Progress) {
-        while let Some(id) = self.g(crate::graph::Graph::next_queued) {
+        while let Some((id, flags)) = self.g(Graph::pop_queue) {
             progress.runs += 1;
             if progress.runs + progress.base / 2 > progress.limit && !self.may_run(id, progress) {
                 self.give_up(id);
                 continue;
             }
-            self.run_effect(id);
-            if !self.touched.borrow().is_empty() {
+            self.run_effect(id, flags);
+            if !self.touched(|t| t.is_empty()) {
                 let mut panic = None;
                 self.commit_touched(&mut panic);
                 if let Some(panic) = panic {
@@ -226,25 +230,32 @@ impl Inner {
     }
 
     #[inline]
-    fn run_effect(&'static self, id: NodeId) {
-        while self
-            .flags(id)
-            .is_some_and(|f| f & flag::NESTED != 0 && f & MARKED != 0)
-        {
+    fn run_effect(&'static self, id: NodeId, flags: u32) {
+        if flags & flag::NESTED != 0 {
+            self.run_owners_first(id);
+        } else if flags & (DIRTY | RUNNING) == DIRTY && !self.observed.get() {
+            // What `settle` would come to, without a walk.
+            return (&self).recompute(id);
+        }
+        self.settle_or_force(id);
+    }
+
+    #[cold]
+    fn run_owners_first(&'static self, id: NodeId) {
+        while self.flags(id).is_some_and(|f| f & MARKED != 0) {
             let Some(outer) = self.outermost_marked_owner(id) else {
-                break;
+                return;
             };
             self.settle_or_force(outer);
         }
-        self.settle_or_force(id);
     }
 
     /// Settles; where the walk finds a cycle, the node runs, so that the error comes up in it.
     #[inline]
     pub(crate) fn settle_or_force(&'static self, id: NodeId) {
-        if settle(&self, id).is_err() {
+        if self.settle(id).is_err() {
             self.g(|g| g.force(id));
-            let _ = settle(&self, id);
+            let _ = self.settle(id);
         }
     }
 
@@ -269,10 +280,10 @@ impl Inner {
     /// Compares each signal written in the batch with what it was before.
     pub(crate) fn commit_touched(&'static self, panic: &mut Option<Panic>) {
         loop {
-            let Some(id) = self.touched.borrow_mut().pop() else {
+            let Some(id) = self.touched(Vec::pop) else {
                 return;
             };
-            let touched = |f: u32| f & crate::graph::DIRTY != 0;
+            let touched = |f: u32| f & DIRTY != 0;
             if self.flags(id).is_some_and(touched) {
                 let changed = catch_unwind(AssertUnwindSafe(|| self.commit_signal(id)));
                 // A comparison that panics counts as a change: nobody is left with a stale value.
@@ -284,23 +295,21 @@ impl Inner {
 
     #[cold]
     fn may_run(&self, id: NodeId, progress: &mut Progress) -> bool {
-        if progress.stopped.contains_key(&id) {
+        let heat = progress.heat.get_or_insert_default();
+        if heat.stopped.contains_key(&id) {
             return false;
         }
-        *progress.counts.entry(id).or_insert(0) += 1;
+        *heat.counts.entry(id).or_insert(0) += 1;
         if progress.runs < progress.limit {
             return true;
         }
         // The budget is used up: stop whoever ran at least half as often as the one that ran most.
-        let most = progress.counts.values().copied().max().unwrap_or(1);
-        let counts = std::mem::take(&mut progress.counts);
-        for (node, count) in counts {
-            if count * 2 >= most {
-                progress.stopped.insert(node, count);
-            }
-        }
+        let most = heat.counts.values().copied().max().unwrap_or(1);
+        let counts = std::mem::take(&mut heat.counts);
+        heat.stopped
+            .extend(counts.into_iter().filter(|(_, count)| count * 2 >= most));
         progress.limit = progress.runs + progress.base;
-        !progress.stopped.contains_key(&id)
+        !heat.stopped.contains_key(&id)
     }
 
     #[cold]

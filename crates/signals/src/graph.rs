@@ -17,6 +17,7 @@
 //! Kept true between calls: both directions of the edges agree; no edge touches a freed node; a
 //! reader of a node that is not clean is itself marked, running, or was cut off by a cycle.
 
+pub(crate) mod arena;
 mod check;
 mod edges;
 mod mark;

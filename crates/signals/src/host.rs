@@ -44,9 +44,12 @@ impl Host for &'static Inner {
 impl Inner {
     #[inline]
     fn recompute_here(&'static self, node: NodeId) {
-        let slot = self.slot(node.index);
+        let (data, vtable) = self.slots(|slots| {
+            let slot = crate::graph::arena::at(slots, node.index);
+            (slot.data, slot.vtable)
+        });
         // SAFETY: `settle` only names live nodes, and a node's slot holds its own block and vtable.
-        unsafe { (slot.vtable.run)(slot.data, self, node) }
+        unsafe { (vtable.run)(data, self, node) }
     }
 
     #[cold]

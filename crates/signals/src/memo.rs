@@ -13,9 +13,9 @@ use crate::cold::Failure;
 use crate::equality::{ByPartialEq, Equality};
 use crate::error::Error;
 use crate::flush::FlushError;
-use crate::graph::{COMPUTATION, DIRTY, NodeId};
+use crate::graph::{COMPUTATION, Cycle, DIRTY, NodeId, settle};
 use crate::handle::{Loan, Raw};
-use crate::runtime::{Ctx, Cx, Inner, Kind, VTable, flag};
+use crate::runtime::{Ctx, Cx, Inner, Kind, NOBODY, NONE, VTable, flag};
 
 #[repr(C)]
 struct Block<T, F, E> {
@@ -98,53 +98,84 @@ where
     rt.g(|g| g.start_run(id.index));
     let before = rt.ctx.replace(Ctx {
         observer: id.index,
-        pure: true,
+        memo: id.index,
         owner: id,
-        running: id,
     });
-    let result = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: the node is running, so that nobody else touches its block: it is not run again,
-        // a read of it is a cycle, and a disposal leaves the block to us. INIT says whether there
-        // is a value.
-        let (old, compute, equality) = unsafe {
-            let old = (flags & flag::INIT != 0).then(|| (*block).value.assume_init_ref());
-            (old, &mut (*block).compute, &(*block).equality)
-        };
-        let new = compute(old);
-        let same = flags & flag::ERR == 0 && old.is_some_and(|old| equality.same(old, &new));
-        (new, same)
-    }));
+    let end = End {
+        rt,
+        id,
+        before,
+        block: block.cast(),
+        vtable: &Table::<T, F, E>::VTABLE,
+        init: flags & flag::INIT != 0,
+    };
+    // SAFETY: the node is running, so that nobody else touches its block: it is not run again, a
+    // read of it is a cycle, and a disposal leaves the block to us. INIT says whether there is a
+    // value.
+    let (old, compute, equality) = unsafe {
+        let old = (flags & flag::INIT != 0).then(|| (*block).value.assume_init_ref());
+        (old, &mut (*block).compute, &(*block).equality)
+    };
+    let new = compute(old);
+    let same = flags & flag::ERR == 0 && old.is_some_and(|old| equality.same(old, &new));
+    std::mem::forget(end);
     rt.ctx.set(before);
     if rt.flags(id).is_none() {
         rt.g(|g| g.finish(id, false));
         let vtable = &Table::<T, F, E>::VTABLE;
         // SAFETY: the node was disposed while it ran, and `free` left the block to us.
         let dropped = unsafe { rt.drop_block(block.cast(), vtable, flags & flag::INIT != 0) };
-        return over(rt, result.map(drop).and(dropped));
+        drop(new);
+        return over(rt, dropped);
     }
-    match result {
-        Ok((new, true)) => {
-            rt.g(|g| g.finish(id, false));
-            rt.ran(id, false);
-            drop(new);
+    if same {
+        rt.g(|g| g.finish_run(id.index, false));
+        rt.ran(id, false);
+        return drop(new);
+    }
+    // SAFETY: as above; the value is only written here and while the node is not running.
+    let value = unsafe { &mut (*block).value };
+    let old = std::mem::replace(value, MaybeUninit::new(new));
+    if flags & (flag::INIT | flag::ERR) != flag::INIT {
+        rt.set_flags(id.index, flag::INIT, flag::ERR);
+    }
+    rt.g(|g| g.finish_run(id.index, true));
+    rt.ran(id, true);
+    if std::mem::needs_drop::<T>() && flags & flag::INIT != 0 {
+        // SAFETY: INIT was set, so the replaced slot held a value.
+        drop(unsafe { old.assume_init() });
+    }
+    if flags & flag::ERR != 0 {
+        let failure = rt.cold.borrow_mut().errors.remove(&id.index);
+        drop(failure);
+    }
+}
+
+/// The end of a run that unwinds. The panic itself passes by here; whoever asked for the memo
+/// catches it and hands it to [`Inner::settle_panic`].
+struct End {
+    rt: &'static Inner,
+    id: NodeId,
+    before: Ctx,
+    block: *mut u8,
+    vtable: &'static VTable,
+    init: bool,
+}
+
+impl Drop for End {
+    #[cold]
+    fn drop(&mut self) {
+        let (rt, id) = (self.rt, self.id);
+        rt.ctx.set(self.before);
+        if rt.flags(id).is_some() {
+            rt.failed(id);
+            return;
         }
-        Ok((new, false)) => {
-            // SAFETY: as above; the value is only written here and while the node is not running.
-            let value = unsafe { &mut (*block).value };
-            let old = std::mem::replace(value, MaybeUninit::new(new));
-            rt.set_flags(id.index, flag::INIT, flag::ERR);
-            rt.g(|g| g.finish(id, true));
-            rt.ran(id, true);
-            if std::mem::needs_drop::<T>() && flags & flag::INIT != 0 {
-                // SAFETY: INIT was set, so the replaced slot held a value.
-                drop(unsafe { old.assume_init() });
-            }
-            if flags & flag::ERR != 0 {
-                let failure = rt.cold.borrow_mut().errors.remove(&id.index);
-                drop(failure);
-            }
-        }
-        Err(panic) => rt.failed(id, panic),
+        rt.g(|g| g.finish(id, false));
+        // SAFETY: the node was disposed while it ran, and `free` left the block to us. Further
+        // panics are dropped: the first one is on its way.
+        let _ = unsafe { rt.drop_block(self.block, self.vtable, self.init) };
+        let _ = rt.run_late();
     }
 }
 
@@ -161,19 +192,52 @@ impl Inner {
     /// The memo panicked: the panic is kept as its result until something it read changes. Only a
     /// cycle is not kept, since who is to blame for it depends on who was asked first.
     #[cold]
-    fn failed(&'static self, id: NodeId, panic: crate::owner::Panic) {
+    fn failed(&'static self, id: NodeId) {
         let cycle = self.raised_cycle.take();
-        let is_cycle = cycle.is_some();
-        let failure = Failure::new(self.place(id), panic, cycle);
         self.set_flags(id.index, flag::ERR | flag::COLD, 0);
-        if is_cycle {
+        if cycle.is_some() {
             self.g(|g| g.abort(id));
         } else {
             self.g(|g| g.finish(id, true));
         }
         self.ran(id, true);
+        let memo = self.place(id);
+        let failure = Failure::new(memo, cycle);
         let replaced = self.cold.borrow_mut().errors.insert(id.index, failure);
+        self.failing.set(id);
         drop(replaced);
+    }
+
+    /// Settles a computation. A panic of a memo on the way becomes that memo's result, and the walk
+    /// goes on; any other panic passes.
+    #[inline]
+    pub(crate) fn settle(&'static self, id: NodeId) -> Result<(), Cycle> {
+        loop {
+            match catch_unwind(AssertUnwindSafe(|| settle(&self, id))) {
+                Ok(result) => return result,
+                Err(panic) => {
+                    // A memo that failed by a cycle stays dirty, so the target ends the loop.
+                    if self.settle_panic(panic) == id {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn settle_panic(&self, panic: crate::owner::Panic) -> NodeId {
+        let id = self.failing.replace(NOBODY);
+        if id == NOBODY {
+            resume_unwind(panic);
+        }
+        if self.flags(id).is_some()
+            && let Some(failure) = self.cold.borrow_mut().errors.get_mut(&id.index)
+        {
+            failure.set_panic(panic);
+        }
+        id
     }
 }
 
@@ -347,8 +411,8 @@ impl<T: 'static> Linked<T> {
     pub fn try_set(&self, value: T) -> Result<(), Error> {
         let (rt, id) = (self.memo.raw.rt, self.memo.raw.id);
         let ctx = rt.ctx.get();
-        if ctx.pure {
-            let (target, memo) = (rt.place(id), rt.place(ctx.running));
+        if ctx.memo != NONE {
+            let (target, memo) = (rt.place(id), rt.place_of(ctx.memo));
             return Err(Error::WriteInMemo { target, memo });
         }
         self.memo.raw.with(false, |_| ())?;

@@ -162,9 +162,8 @@ impl Inner {
     pub(crate) fn outside(&self, owner: NodeId, f: impl FnOnce(), panic: &mut Option<Panic>) {
         let before = self.ctx.replace(Ctx {
             observer: NONE,
-            pure: false,
+            memo: NONE,
             owner,
-            running: NOBODY,
         });
         keep_first(panic, catch_unwind(AssertUnwindSafe(f)));
         self.ctx.set(before);

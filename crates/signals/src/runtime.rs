@@ -95,12 +95,10 @@ pub(crate) struct Slot {
 pub(crate) struct Ctx {
     /// The computation that reads are recorded for; `NONE` while untracked.
     pub(crate) observer: u32,
-    /// A memo is running, so that nothing may be written.
-    pub(crate) pure: bool,
+    /// The memo that is running, also while untracked: nothing may be written. `NONE` in effects.
+    pub(crate) memo: u32,
     /// Owns what is created.
     pub(crate) owner: NodeId,
-    /// The innermost computation, also while untracked.
-    pub(crate) running: NodeId,
 }
 
 pub(crate) struct Inner {
@@ -113,7 +111,7 @@ pub(crate) struct Inner {
     /// How much user code works on a block of this runtime right now.
     pub(crate) lent: Cell<u32>,
     /// Signals written in the open batch.
-    pub(crate) touched: RefCell<Vec<NodeId>>,
+    touched: UnsafeCell<Vec<NodeId>>,
     pub(crate) cold: RefCell<Cold>,
     /// Somebody wants events or run counts.
     pub(crate) observed: Cell<bool>,
@@ -125,9 +123,14 @@ pub(crate) struct Inner {
     pub(crate) epoch: Cell<u32>,
     pub(crate) alive: Cell<bool>,
     pub(crate) budget: Cell<usize>,
+    /// A memo that is failing: the panic that will be its result is on its way up.
+    pub(crate) failing: Cell<NodeId>,
     /// A panic that the flush in progress rethrows at its end.
     pub(crate) kept_panic: RefCell<Option<crate::owner::Panic>>,
 }
+
+/// Memory that a dropped runtime leaves to the next one of its thread.
+const KEPT: usize = 32 * 1024 * 1024;
 
 pub(crate) const NONE: u32 = u32::MAX;
 pub(crate) const NOBODY: NodeId = NodeId {
@@ -136,9 +139,8 @@ pub(crate) const NOBODY: NodeId = NodeId {
 };
 const IDLE: Ctx = Ctx {
     observer: NONE,
-    pure: false,
+    memo: NONE,
     owner: NOBODY,
-    running: NOBODY,
 };
 
 thread_local! {
@@ -185,7 +187,7 @@ impl Runtime {
                 ctx: Cell::new(IDLE),
                 depth: Cell::new(0),
                 lent: Cell::new(0),
-                touched: RefCell::default(),
+                touched: UnsafeCell::default(),
                 cold: RefCell::default(),
                 observed: Cell::new(false),
                 raised_cycle: RefCell::default(),
@@ -194,6 +196,7 @@ impl Runtime {
                 epoch: Cell::new(0),
                 alive: Cell::new(false),
                 budget: Cell::new(crate::flush::DEFAULT_BUDGET),
+                failing: Cell::new(NOBODY),
                 kept_panic: RefCell::default(),
             }))
         });
@@ -292,6 +295,12 @@ impl Inner {
     }
 
     #[inline]
+    pub(crate) fn touched<R>(&self, f: impl FnOnce(&mut Vec<NodeId>) -> R) -> R {
+        // SAFETY: as for `g`.
+        f(unsafe { &mut *self.touched.get() })
+    }
+
+    #[inline]
     pub(crate) fn slab<R>(&self, f: impl FnOnce(&mut Slab) -> R) -> R {
         // SAFETY: as for `g`.
         f(unsafe { &mut *self.slab.get() })
@@ -299,7 +308,13 @@ impl Inner {
 
     #[inline]
     pub(crate) fn slot(&self, index: u32) -> Slot {
-        self.slots(|slots| slots[index as usize])
+        self.slots(|slots| *crate::graph::arena::at(slots, index))
+    }
+
+    /// The block of a node.
+    #[inline]
+    pub(crate) fn data(&self, index: u32) -> *mut u8 {
+        self.slots(|slots| crate::graph::arena::at(slots, index).data)
     }
 
     /// The flags of a node that is there.
@@ -370,6 +385,11 @@ impl Inner {
         }
     }
 
+    #[cold]
+    pub(crate) fn place_of(&self, index: u32) -> Place {
+        self.place(self.g(|g| g.id(index)))
+    }
+
     pub(crate) fn state(&self, id: NodeId) -> State {
         self.g(|g| g.state(id))
     }
@@ -381,18 +401,37 @@ impl Inner {
         Lent(self)
     }
 
-    /// Makes an empty runtime ready for the pool. Generations go on from where they were.
+    /// Makes an empty runtime ready for the pool. Generations go on from where they were. Memory up
+    /// to [`KEPT`] stays for the next runtime: fresh pages cost more than the nodes in them.
     fn reset(&'static self) {
+        let slots = self.slots(|slots| slots.capacity() * size_of::<Slot>());
+        let keep = slots + self.slab(|slab| slab.size()) + self.g(|g| g.capacity_bytes()) <= KEPT;
         let next = self.g(|g| {
             let highest = g.nodes.iter().map(|n| n.generation).max().unwrap_or(0);
             let next = highest.max(g.first_generation).saturating_add(1);
-            *g = Graph::new();
+            if keep {
+                g.clear();
+            } else {
+                *g = Graph::new();
+            }
             g.first_generation = next;
             next
         });
-        self.slots(|slots| *slots = Vec::new());
-        self.slab(|slab| *slab = Slab::new());
-        self.touched.take();
+        self.slots(|slots| {
+            if keep {
+                slots.clear()
+            } else {
+                *slots = Vec::new()
+            }
+        });
+        if keep {
+            // SAFETY: all nodes have gone with their blocks, and `busy` was false: nobody is left
+            // who would drop one later.
+            self.slab(|slab| unsafe { slab.clear() });
+        } else {
+            self.slab(|slab| *slab = Slab::new());
+        }
+        self.touched(|touched| *touched = Vec::new());
         self.ctx.set(IDLE);
         self.budget.set(crate::flush::DEFAULT_BUDGET);
         // Half of the generations are left for the next user; otherwise the block is retired.

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::flush::FlushError;
 use crate::graph::{DIRTY, NodeId, SOURCE};
 use crate::handle::{Loan, Raw, is_plain};
-use crate::runtime::{Cx, Inner, Kind, VTable, flag};
+use crate::runtime::{Cx, Inner, Kind, NONE, VTable, flag};
 
 /// The start of a signal's block, whatever its policy.
 #[repr(C)]
@@ -312,17 +312,17 @@ impl<T: 'static> Signal<T> {
             return Err(rt.disposed(id));
         };
         let ctx = rt.ctx.get();
-        if ctx.pure || flags & (flag::LENT | flag::WRITING) != 0 {
-            return Err(self.not_writable(ctx.pure));
+        if ctx.memo != NONE || flags & (flag::LENT | flag::WRITING) != 0 {
+            return Err(self.not_writable(ctx.memo));
         }
         Ok(flags)
     }
 
     #[cold]
-    fn not_writable(&self, pure: bool) -> Error {
+    fn not_writable(&self, memo: u32) -> Error {
         let target = self.raw.rt.place(self.raw.id);
-        if pure {
-            let memo = self.raw.rt.place(self.raw.rt.ctx.get().running);
+        if memo != NONE {
+            let memo = self.raw.rt.place_of(memo);
             Error::WriteInMemo { target, memo }
         } else {
             Error::Borrowed(target)
@@ -335,7 +335,7 @@ impl<T: 'static> Signal<T> {
         let (rt, id) = (self.raw.rt, self.raw.id);
         let first = rt.g(|g| g.node(id.index).flags & DIRTY == 0);
         if first {
-            rt.touched.borrow_mut().push(id);
+            rt.touched(|t| t.push(id));
             rt.g(|g| g.source_touched(id));
         }
         first

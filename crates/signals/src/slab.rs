@@ -27,6 +27,8 @@ pub(crate) struct Slab {
     at: *mut u8,
     left: usize,
     chunks: Vec<(NonNull<u8>, usize)>,
+    /// How many of the chunks are in use.
+    used: usize,
 }
 
 impl Slab {
@@ -36,7 +38,24 @@ impl Slab {
             at: std::ptr::null_mut(),
             left: 0,
             chunks: Vec::new(),
+            used: 0,
         }
+    }
+
+    /// Makes all memory free again, but keeps the chunks.
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses a block of this slab any more.
+    pub(crate) unsafe fn clear(&mut self) {
+        self.free = [std::ptr::null_mut(); CLASSES];
+        self.left = 0;
+        self.used = 0;
+    }
+
+    /// How many bytes the chunks have.
+    pub(crate) fn size(&self) -> usize {
+        self.chunks.len() * CHUNK
     }
 
     const fn is_small(layout: Layout) -> bool {
@@ -94,6 +113,12 @@ impl Slab {
 
     #[cold]
     fn grow(&mut self) {
+        if let Some(&(chunk, size)) = self.chunks.get(self.used) {
+            self.used += 1;
+            self.at = chunk.as_ptr();
+            self.left = size;
+            return;
+        }
         // The first chunk is small: a runtime with ten nodes should not cost 64 KiB.
         let size = if self.chunks.is_empty() {
             4 * 1024
@@ -107,6 +132,7 @@ impl Slab {
             handle_alloc_error(layout)
         };
         self.chunks.push((start, size));
+        self.used += 1;
         self.at = chunk;
         self.left = size;
     }

@@ -128,10 +128,10 @@ impl Cx {
         let rt = self.rt;
         rt.g(|g| g.check())?;
         if rt.g(|g| g.stack.is_empty()) && rt.depth.get() == 0 {
-            if rt.lent.get() != 0 || !rt.touched.borrow().is_empty() {
+            if rt.lent.get() != 0 || !rt.touched(|t| t.is_empty()) {
                 return Err("a loan or a batch was left open".into());
             }
-            if !rt.g(|g| g.queue.is_empty()) {
+            if rt.g(|g| g.has_queued()) {
                 return Err("effects were left in the queue".into());
             }
             for node in rt.nodes() {

@@ -5,10 +5,13 @@
 //! file again. What it must never do is to stay silent about a change in a directory for which
 //! [`Backend::watch_dirs`] has returned `Ok`; if it cannot be sure, it says [`Raw::Overflow`].
 
+pub(crate) mod manual;
 pub(crate) mod notify;
+pub(crate) mod poll;
 
 use crate::inbox::Sink;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Something happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,9 +21,11 @@ pub enum Raw {
     Dirty(PathBuf),
     /// A file is complete: closed after writing, or changed in a way that has no end to wait for.
     Closed(PathBuf),
+    /// Only the attributes of a file changed.
+    Attrib(PathBuf),
     /// A file or a directory appeared.
     Created(PathBuf),
-    /// The old half of a rename.
+    /// The old half of a rename. A directory is no longer watched then, nor is what was below it.
     MovedFrom {
         /// The old name.
         path: PathBuf,
@@ -34,7 +39,7 @@ pub enum Raw {
         /// What the two halves share; 0 if unknown.
         cookie: u64,
     },
-    /// A file or a directory is gone.
+    /// A file or a directory is gone. A directory is no longer watched then.
     Removed(PathBuf),
     /// Look at the files of this directory again.
     Scan(PathBuf),
@@ -45,16 +50,20 @@ pub enum Raw {
 }
 
 /// Why a directory could not be watched.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WatchError {
     /// It does not exist (any more).
+    #[error("no such directory")]
     Gone,
     /// It must not be read.
+    #[error("permission denied")]
     Denied,
     /// The operating system has no more watches to give.
+    #[error("the limit of watches is reached")]
     Limit,
     /// Anything else.
+    #[error("{0}")]
     Other(String),
 }
 
@@ -84,4 +93,20 @@ pub trait Backend: Send {
     ///
     /// When the operating system refuses; the watcher then polls.
     fn reset(&mut self) -> Result<(), WatchError>;
+
+    /// When [`due`](Self::due) wants to be called; `None` for a backend that is told by the system.
+    fn deadline(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The directories to look at, at `now`.
+    fn due(&mut self, now: Duration) -> Vec<PathBuf> {
+        let _ = now;
+        Vec::new()
+    }
+
+    /// Looking at them took `time`, until `now`.
+    fn took(&mut self, now: Duration, time: Duration) {
+        let _ = (now, time);
+    }
 }

@@ -19,6 +19,9 @@ pub enum Change {
     Modified(PathBuf),
     /// The consumer knew the file; it is gone.
     Removed(PathBuf),
+    /// Only times or permissions of a known file changed. Only reported if
+    /// [`attributes`](crate::Builder::attributes) were asked for.
+    Metadata(PathBuf),
     /// The file that the consumer knew as `from` is now `to`, which the consumer did not know.
     ///
     /// Its content may have changed as well.
@@ -34,7 +37,10 @@ impl Change {
     /// The path that the change is about; for a rename the new one.
     pub fn path(&self) -> &Path {
         match self {
-            Self::Added(path) | Self::Modified(path) | Self::Removed(path) => path,
+            Self::Added(path)
+            | Self::Modified(path)
+            | Self::Removed(path)
+            | Self::Metadata(path) => path,
             Self::Renamed { to, .. } => to,
         }
     }
@@ -45,7 +51,7 @@ impl Change {
         match self {
             Self::Removed(_) => 0,
             Self::Renamed { .. } => 1,
-            Self::Added(_) | Self::Modified(_) => 2,
+            Self::Added(_) | Self::Modified(_) | Self::Metadata(_) => 2,
         }
     }
 }

@@ -6,225 +6,370 @@
 //! or in both; and a batch is made by looking at the files, so that seeing a change twice is harmless.
 
 mod flush;
+mod hashing;
+mod links;
+mod renames;
+mod rescan;
 mod roots;
+mod sources;
 mod walk;
 
 use crate::backend::{Backend, Raw};
 use crate::change::Batch;
 use crate::debounce::{Debounce, Debouncer};
 use crate::files::{Files, Kind};
-use crate::filter::Matcher;
+use crate::inbox::Inbox;
+use crate::matcher::Matcher;
+use crate::mounts::Mounts;
+use crate::stats::{Stats, Warning};
 use crate::table::Table;
 use crate::watch::Content;
-use roots::Root;
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+use hashing::Hashing;
+pub(crate) use hashing::hash_of_bytes;
+use links::Links;
+use renames::Renames;
+use rescan::Rescan;
+use roots::Roots;
+use rustc_hash::FxHashSet;
+use sources::Sources;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long to wait after a loss of events before looking at everything; grows while it recurs.
-const RESCAN_FIRST: Duration = Duration::from_millis(20);
-const RESCAN_MOST: Duration = Duration::from_secs(10);
+/// What to report, and how.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own"
+)]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    pub(crate) content: Content,
+    pub(crate) debounce: Debounce,
+    pub(crate) attributes: bool,
+    pub(crate) pair_renames: bool,
+    pub(crate) collapse_dirs: bool,
+    pub(crate) follow_links: bool,
+}
 
 pub(crate) struct Core {
-    backend: Box<dyn Backend>,
+    settings: Settings,
+    sources: Sources,
     files: Arc<dyn Files>,
     matcher: Matcher,
-    content: Content,
     debouncer: Debouncer,
     table: Table,
-    roots: Vec<Root>,
-    /// The parents of the roots, watched for the names of the roots only.
-    guards: BTreeSet<PathBuf>,
-    /// New name to the name that the consumer knows, for renames that were seen as such.
-    origins: BTreeMap<PathBuf, PathBuf>,
-    /// The old halves of renames whose new half has not come yet.
-    halves: BTreeMap<u64, PathBuf>,
-    rescan_at: Option<Duration>,
-    rescan_wait: Duration,
-    last_rescan: Option<Duration>,
-    rescanned: bool,
-    retry_roots_at: Option<Duration>,
+    roots: Roots,
+    renames: Renames,
+    links: Links,
+    rescan: Rescan,
+    hashing: Hashing,
+    /// Files that were written for certain, for those whose content is not compared.
+    written: FxHashSet<PathBuf>,
+    /// Directories that vanished with known files in them.
+    dropped: Vec<PathBuf>,
+    /// What a tool is about to write itself: the hash, and until when to believe it.
+    expected: BTreeMap<PathBuf, (u64, Duration)>,
+    /// Batches that were taken and handed back.
+    returned: VecDeque<Batch>,
+    paused: bool,
     seq: u64,
+    stats: Stats,
+    inbox: Arc<Inbox>,
 }
 
 impl Core {
     pub(crate) fn new(
-        backend: Box<dyn Backend>,
+        settings: Settings,
+        native: Option<Box<dyn Backend>>,
+        poll_interval: Duration,
+        mounts: Mounts,
         files: Arc<dyn Files>,
         matcher: Matcher,
-        content: Content,
-        debounce: Debounce,
+        inbox: Arc<Inbox>,
     ) -> Self {
         Self {
-            backend,
+            settings,
+            sources: Sources::new(native, poll_interval, mounts),
             files,
             matcher,
-            content,
-            debouncer: Debouncer::new(debounce),
+            debouncer: Debouncer::new(settings.debounce),
             table: Table::default(),
-            roots: Vec::new(),
-            guards: BTreeSet::new(),
-            origins: BTreeMap::new(),
-            halves: BTreeMap::new(),
-            rescan_at: None,
-            rescan_wait: RESCAN_FIRST,
-            last_rescan: None,
-            rescanned: false,
-            retry_roots_at: None,
+            roots: Roots::default(),
+            renames: Renames::default(),
+            links: Links::default(),
+            rescan: Rescan::default(),
+            hashing: Hashing::default(),
+            written: FxHashSet::default(),
+            dropped: Vec::new(),
+            expected: BTreeMap::new(),
+            returned: VecDeque::new(),
+            paused: false,
             seq: 0,
+            stats: Stats::default(),
+            inbox,
         }
     }
 
     /// Takes in one event that was sent at `now`.
     pub(crate) fn step(&mut self, now: Duration, raw: Raw) {
+        self.stats.events += 1;
         match raw {
-            Raw::Dirty(path) => {
-                if self.is_interesting(&path) {
-                    self.debouncer.open(now, &path);
+            Raw::Dirty(path) => self.each(&path, |core, path| core.wrote(now, path)),
+            Raw::Closed(path) => self.each(&path, |core, path| {
+                if core.is_interesting(path) {
+                    core.debouncer.complete(now, path);
                 }
-            }
-            Raw::Closed(path) => {
-                if self.is_interesting(&path) {
-                    self.debouncer.complete(now, &path);
+                core.rules_changed(now, path);
+            }),
+            Raw::Attrib(path) => self.each(&path, |core, path| {
+                if core.settings.attributes && core.is_interesting(path) {
+                    core.debouncer.complete(now, path);
                 }
+            }),
+            Raw::Created(path) => self.each(&path, |core, path| core.appeared(now, path, 0)),
+            Raw::MovedTo { path, cookie } => {
+                self.each(&path, |core, path| core.appeared(now, path, cookie));
+                self.renames.second_half_done(cookie);
             }
-            Raw::Created(path) => self.appeared(now, &path, None),
-            Raw::MovedTo { path, cookie } => self.appeared(now, &path, Some(cookie)),
-            Raw::Removed(path) => self.vanished(now, &path),
+            Raw::Removed(path) => self.each(&path, |core, path| core.vanished(now, path)),
             Raw::MovedFrom { path, cookie } => {
-                self.vanished(now, &path);
-                if cookie != 0 {
-                    self.halves.insert(cookie, path);
-                }
+                self.each(&path, |core, path| core.vanished(now, path));
+                self.renames.first_half(cookie, path);
             }
             Raw::Scan(dir) => self.scan(now, &dir),
             Raw::Overflow => self.lost_events(now),
-            Raw::Error(_) => {}
+            Raw::Error(why) => self.sources.warn(Warning::Backend(why)),
+        }
+    }
+
+    /// Calls `then` for every name that `path` has in the watched trees.
+    fn each(&mut self, path: &Path, mut then: impl FnMut(&mut Self, &Path)) {
+        if self.links.is_empty() {
+            return then(self, path);
+        }
+        for path in self.links.spellings(path) {
+            then(self, &path);
         }
     }
 
     /// The next batch, if one is due.
     pub(crate) fn poll(&mut self, now: Duration) -> Option<Batch> {
-        if self.retry_roots_at.is_some_and(|at| at <= now) {
+        if self.paused {
+            return None;
+        }
+        if let Some(batch) = self.returned.pop_front() {
+            return Some(batch);
+        }
+        if self.roots.retry_at.is_some_and(|at| at <= now) {
             self.retry_roots(now);
         }
-        if self.rescan_at.is_some_and(|at| at <= now) {
-            self.rescan(now);
+        if self.rescan.is_due(now) {
+            self.look_at_everything(now);
         }
-        let due = self.debouncer.poll(now)?;
-        let batch = self.flush(&due.paths, due.settled);
-        if self.debouncer.is_empty() {
-            self.halves.clear();
-            self.origins.clear();
+        loop {
+            let due = self.debouncer.poll(now)?;
+            let batch = self.flush(now, &due.paths, due.settled);
+            if self.debouncer.is_empty() {
+                self.renames.clear();
+            }
+            if batch.is_some() {
+                return batch;
+            }
         }
+    }
+
+    /// Everything that waits, whether it is due or not.
+    pub(crate) fn settle(&mut self, now: Duration) -> Option<Batch> {
+        if let Some(batch) = self.returned.pop_front() {
+            return Some(batch);
+        }
+        self.retry_roots(now);
+        if self.rescan.is_pending() {
+            self.look_at_everything(now);
+        }
+        for dir in self.sources.polled_dirs() {
+            self.scan(now, &dir);
+        }
+        let due = self.debouncer.take_all();
+        let batch = self.flush(now, &due.paths, due.settled);
+        self.renames.clear();
         batch
     }
 
-    /// When [`poll`](Self::poll) is worth calling next.
-    pub(crate) fn deadline(&self, now: Duration) -> Option<Duration> {
+    /// Takes back a batch that nobody has seen.
+    #[cfg(feature = "stream")]
+    pub(crate) fn hand_back(&mut self, batch: Batch) {
+        self.returned.push_front(batch);
+    }
+
+    /// When [`poll`](Self::poll) or [`scans`](Self::scans) is worth calling next.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        if self.paused {
+            return None;
+        }
         let deadlines = [
-            self.debouncer.deadline(now),
-            self.rescan_at,
-            self.retry_roots_at,
+            self.debouncer.deadline(),
+            self.rescan.at(),
+            self.roots.retry_at,
+            self.sources.deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
 
+    /// Looks at what is to be polled at `now`; whether there was anything.
+    pub(crate) fn scans(&mut self, now: Duration) -> bool {
+        if self.paused {
+            return false;
+        }
+        let dirs = self.sources.due(now);
+        for dir in &dirs {
+            if self.inbox.is_stopped() {
+                break;
+            }
+            self.scan(now, dir);
+        }
+        !dirs.is_empty()
+    }
+
+    /// Looking took `time`.
+    pub(crate) fn scans_took(&mut self, now: Duration, time: Duration) {
+        self.sources.took(now, time);
+    }
+
+    /// Returns once every event that was on its way is in the inbox.
+    pub(crate) fn barrier(&mut self) {
+        self.sources.barrier();
+    }
+
+    pub(crate) fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
+    /// A tool is about to write `path` itself.
+    pub(crate) fn expect(&mut self, now: Duration, path: PathBuf, hash: u64) {
+        let until = now + self.settings.debounce.max_wait * 4;
+        self.expected.insert(path, (hash, until));
+    }
+
+    pub(crate) fn warn(&mut self, warning: Warning) {
+        self.sources.warn(warning);
+    }
+
+    pub(crate) fn warnings(&mut self) -> Vec<Warning> {
+        self.sources.take_warnings()
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let (dirs, files) = self.table.sizes();
+        Stats {
+            dirs,
+            files,
+            polled_dirs: self.sources.polled(),
+            pending: self.debouncer.len(),
+            batches: self.seq,
+            ..self.stats
+        }
+    }
+
+    pub(crate) fn stats_mut(&mut self) -> &mut Stats {
+        &mut self.stats
+    }
+
     /// Whether an event about the file at `path` counts.
     fn is_interesting(&self, path: &Path) -> bool {
-        self.roots.iter().any(|root| {
-            if path == root.path {
-                return !root.is_dir;
-            }
-            root.is_dir
-                && path
-                    .strip_prefix(&root.path)
-                    .is_ok_and(|relative| self.matcher.file(relative))
-                && path.parent().is_some_and(|dir| self.table.is_live(dir))
-                && !self.table.is_live(path)
-        })
-    }
-
-    /// Whether to enter the directory at `path`, if its parent is entered.
-    fn is_entered(&self, path: &Path) -> bool {
-        let Some(name) = path.file_name() else {
+        let Some(dir) = path.parent() else {
             return false;
         };
+        let live = self.table.is_live(dir);
         self.roots.iter().any(|root| {
-            root.is_dir
-                && path
-                    .strip_prefix(&root.path)
-                    .is_ok_and(|relative| self.matcher.dir(relative, name))
-                && path.parent().is_some_and(|dir| self.table.is_live(dir))
+            (!root.is_dir && path == root.path)
+                || (root.is_dir && live && self.matcher.file(&root.path, path, None))
         })
     }
 
-    /// `path` is new, or newly named.
-    fn appeared(&mut self, now: Duration, path: &Path, cookie: Option<u64>) {
-        if self.roots.iter().any(|root| root.path == path) {
+    /// Whether to enter the directory at `path`.
+    fn is_entered(&self, path: &Path) -> bool {
+        path.parent().is_some_and(|dir| self.table.is_live(dir))
+            && self
+                .roots
+                .iter()
+                .any(|root| root.is_dir && self.matcher.dir(&root.path, path, None))
+    }
+
+    /// `path` was written, and is probably still open.
+    fn wrote(&mut self, now: Duration, path: &Path) {
+        if !self.is_interesting(path) {
+            return;
+        }
+        if self.table.get(path).is_none_or(|known| known.hash == 0) {
+            self.written.insert(path.to_owned());
+        }
+        self.debouncer.open(now, path);
+    }
+
+    /// `path` is new, or newly named if there is a `cookie`.
+    fn appeared(&mut self, now: Duration, path: &Path, cookie: u64) {
+        if self.roots.contains(path) {
             self.root_appeared(now, path);
             return;
         }
-        let from = cookie.and_then(|cookie| self.halves.remove(&cookie));
+        self.rules_changed(now, path);
+        let from = self.renames.other_half(cookie);
         let file = self.is_interesting(path);
         let dir = self.is_entered(path);
-        if !file && !dir {
-            return;
-        }
-        match self.files.stat(path, false).map(|stat| stat.kind) {
-            Ok(Kind::Dir) if dir => {
+        match self.files.stat(path, self.settings.follow_links) {
+            Ok(stat) if stat.kind == Kind::Dir => {
                 if let Some(from) = from {
-                    self.pair_dirs(&from, path);
+                    self.pair_dirs(&from, path, dir);
                 }
-                self.adopt(now, path, false);
+                if dir {
+                    self.adopt_found(now, path);
+                }
             }
-            Ok(Kind::Dir) => {}
-            _ if !file => {}
-            _ if cookie.is_some() => {
+            stat => {
                 if let Some(from) = from {
-                    self.pair(&from, path);
+                    self.pair(&from, path, file);
                 }
-                self.debouncer.complete(now, path);
+                if self.is_link(path) {
+                    self.link_file(path);
+                }
+                if !file {
+                    return;
+                }
+                let is_link = stat.is_ok_and(|stat| stat.kind == Kind::Link);
+                if cookie != 0 || is_link || self.settings.follow_links {
+                    self.debouncer.complete(now, path);
+                } else {
+                    // Whoever made it is about to write it.
+                    self.debouncer.open(now, path);
+                }
             }
-            _ => self.debouncer.open(now, path),
         }
     }
 
     /// `path` is gone, or newly named.
     fn vanished(&mut self, now: Duration, path: &Path) {
-        if self.roots.iter().any(|root| root.path == path) {
+        if self.roots.contains(path) {
             self.root_vanished(now, path);
-            return;
         }
-        if self.table.dir(path).is_some() {
+        if self.roots.is_guard(path) {
+            self.guard_vanished(now, path);
+        }
+        self.rules_changed(now, path);
+        if self.table.contains_dir(path) {
             self.drop_dir(now, path);
+            // The event may be about one that was there before the present one.
+            let follow = self.settings.follow_links;
+            let kind = self.files.stat(path, follow).map(|stat| stat.kind);
+            if matches!(kind, Ok(Kind::Dir)) && self.is_entered(path) {
+                self.adopt(now, path, false);
+            }
         }
         if self.table.get(path).is_some() {
             self.debouncer.gone(now, path);
-        }
-    }
-
-    /// The file that was `from` is `to` now.
-    fn pair(&mut self, from: &Path, to: &Path) {
-        let first = self.origins.remove(from).unwrap_or_else(|| from.to_owned());
-        self.debouncer.release(&first);
-        self.origins.insert(to.to_owned(), first);
-    }
-
-    /// Pairs every known file below `from` with its name below `to`.
-    fn pair_dirs(&mut self, from: &Path, to: &Path) {
-        let moved: Vec<_> = self
-            .origins
-            .range::<Path, _>((Bound::Included(from), Bound::Unbounded))
-            .take_while(|(path, _)| path.starts_with(from))
-            .map(|(path, _)| path.clone())
-            .collect();
-        for old in self.table.files_below(from).into_iter().chain(moved) {
-            if let Ok(rest) = old.strip_prefix(from) {
-                self.pair(&old, &to.join(rest));
-            }
+        } else if self.debouncer.waits(path) {
+            self.debouncer.complete(now, path);
         }
     }
 }

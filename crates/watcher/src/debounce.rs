@@ -78,16 +78,15 @@ pub(crate) struct Due {
     pub(crate) settled: bool,
 }
 
+/// A path that holds itself back.
 #[derive(Debug, Clone, Copy)]
-struct Pending {
+struct Held {
     since: Duration,
-    hold: Hold,
+    why: Why,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Hold {
-    /// Complete.
-    No,
+enum Why {
     /// Being written; the time of the last write.
     Open(Duration),
     /// Vanished; when that becomes the truth.
@@ -98,76 +97,114 @@ enum Hold {
 #[derive(Debug)]
 pub(crate) struct Debouncer {
     settings: Debounce,
-    // Sorted, so that what is due does not depend on the order of arrival.
-    pending: BTreeMap<PathBuf, Pending>,
+    // Both sorted, so that what is due does not depend on the order of arrival. Invariant: no path is
+    // in both.
+    free: BTreeMap<PathBuf, Duration>,
+    held: BTreeMap<PathBuf, Held>,
+    /// No free path waits for longer than since then.
+    oldest: Duration,
+    /// No hold ends before then, so that the held paths need not be looked at for each event.
+    next_end: Duration,
     /// The latest complete change.
     last: Duration,
     /// With `quiet_min` zero: until when changes are collected after a batch.
     window: Option<Duration>,
+    /// A free path was still being written when its hold was cut.
+    cut: bool,
 }
 
 impl Debouncer {
     pub(crate) fn new(settings: Debounce) -> Self {
         Self {
             settings,
-            pending: BTreeMap::new(),
+            free: BTreeMap::new(),
+            held: BTreeMap::new(),
+            oldest: Duration::MAX,
+            next_end: Duration::MAX,
             last: Duration::ZERO,
             window: None,
+            cut: false,
         }
     }
 
     /// `path` changed, completely.
     pub(crate) fn complete(&mut self, now: Duration, path: &Path) {
         self.last = self.last.max(now);
-        self.set(now, path, Hold::No);
+        if self.free.contains_key(path) {
+            return;
+        }
+        let since = self.held.remove(path).map_or(now, |held| held.since);
+        self.set_free(path.to_owned(), since);
     }
 
     /// `path` is being written.
     pub(crate) fn open(&mut self, now: Duration, path: &Path) {
-        self.set(now, path, Hold::Open(now));
+        self.hold(now, path, Why::Open(now));
     }
 
     /// `path`, which the consumer knows, vanished.
     pub(crate) fn gone(&mut self, now: Duration, path: &Path) {
-        self.set(now, path, Hold::Gone(now + self.settings.rename_wait));
+        self.hold(now, path, Why::Gone(now + self.settings.rename_wait));
     }
 
     /// `path` vanished for a known reason (its new name was seen), so that it need not wait.
     pub(crate) fn release(&mut self, path: &Path) {
-        if let Some(pending) = self.pending.get_mut(path) {
-            pending.hold = Hold::No;
+        if let Some((path, held)) = self.held.remove_entry(path) {
+            self.set_free(path, held.since);
         }
     }
 
-    /// Drops every waiting path that `below` accepts.
-    pub(crate) fn forget(&mut self, mut below: impl FnMut(&Path) -> bool) {
-        self.pending.retain(|path, _| !below(path));
+    /// Drops every waiting path that `which` accepts.
+    pub(crate) fn forget(&mut self, mut which: impl FnMut(&Path) -> bool) {
+        self.free.retain(|path, _| !which(path));
+        self.held.retain(|path, _| !which(path));
     }
 
     /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.pending.is_empty()
+        self.free.is_empty() && self.held.is_empty()
     }
 
-    fn set(&mut self, now: Duration, path: &Path, hold: Hold) {
-        if let Some(pending) = self.pending.get_mut(path) {
-            pending.hold = hold;
-        } else {
-            let pending = Pending { since: now, hold };
-            self.pending.insert(path.to_owned(), pending);
+    /// Whether `path` waits.
+    pub(crate) fn waits(&self, path: &Path) -> bool {
+        self.free.contains_key(path) || self.held.contains_key(path)
+    }
+
+    /// The number of waiting paths.
+    pub(crate) fn len(&self) -> usize {
+        self.free.len() + self.held.len()
+    }
+
+    fn set_free(&mut self, path: PathBuf, since: Duration) {
+        self.oldest = self.oldest.min(since);
+        self.free.insert(path, since);
+    }
+
+    fn hold(&mut self, now: Duration, path: &Path, why: Why) {
+        if let Some(held) = self.held.get_mut(path) {
+            held.why = why;
+            let held = *held;
+            self.next_end = self.next_end.min(self.end(held));
+            return;
         }
-    }
-
-    fn held_until(&self, pending: &Pending) -> Option<Duration> {
-        let cap = pending.since + self.settings.max_wait;
-        match pending.hold {
-            Hold::No => None,
-            Hold::Open(last) => Some((last + self.settings.quiet_max).min(cap)),
-            Hold::Gone(until) => Some(until.min(cap)),
+        let since = self.free.remove(path).unwrap_or(now);
+        if self.free.is_empty() {
+            self.oldest = Duration::MAX;
         }
+        let held = Held { since, why };
+        self.next_end = self.next_end.min(self.end(held));
+        self.held.insert(path.to_owned(), held);
     }
 
-    fn quiet(&self, paths: usize) -> Duration {
+    fn end(&self, held: Held) -> Duration {
+        let end = match held.why {
+            Why::Open(last) => last + self.settings.quiet_max,
+            Why::Gone(end) => end,
+        };
+        end.min(held.since + self.settings.max_wait)
+    }
+
+    fn quiet(&self) -> Duration {
         let Debounce {
             quiet_min,
             quiet_max,
@@ -179,65 +216,76 @@ impl Debouncer {
                 _ => Duration::ZERO,
             };
         }
-        let paths = u32::try_from(paths).unwrap_or(u32::MAX);
+        let paths = u32::try_from(self.free.len()).unwrap_or(u32::MAX);
         quiet_min
             .saturating_mul(paths)
             .clamp(quiet_min, quiet_max.max(quiet_min))
     }
 
-    /// When the paths that hold nothing back at `now` are due; `None` if there are none.
-    fn due_at(&self, now: Duration) -> Option<(Duration, Duration)> {
-        let mut free = 0;
-        let mut oldest = Duration::MAX;
-        for pending in self.pending.values() {
-            if self.held_until(pending).is_none_or(|until| until <= now) {
-                free += 1;
-                oldest = oldest.min(pending.since);
-            }
-        }
-        let quiet_at = self.last + self.quiet(free);
-        (free > 0).then(|| (quiet_at.min(oldest + self.settings.max_wait), quiet_at))
+    /// When the free paths are due, and since when they will have been quiet.
+    fn due_at(&self) -> Option<(Duration, Duration)> {
+        let quiet_at = self.last + self.quiet();
+        (!self.free.is_empty()).then(|| {
+            let cut_at = self.oldest.saturating_add(self.settings.max_wait);
+            (quiet_at.min(cut_at), quiet_at)
+        })
     }
 
     /// Takes what is due at `now`.
     pub(crate) fn poll(&mut self, now: Duration) -> Option<Due> {
-        let (due_at, quiet_at) = self.due_at(now)?;
+        self.end_holds(now);
+        let (due_at, quiet_at) = self.due_at()?;
         if now < due_at {
             return None;
         }
-        Some(self.take(now, quiet_at <= now))
-    }
-
-    fn take(&mut self, now: Duration, quiet: bool) -> Due {
-        let mut settled = quiet;
-        let mut paths = Vec::new();
-        let pending = std::mem::take(&mut self.pending);
-        for (path, pending) in pending {
-            if self.held_until(&pending).is_some_and(|until| until > now) {
-                self.pending.insert(path, pending);
-                continue;
-            }
-            if let Hold::Open(last) = pending.hold {
-                settled &= last + self.settings.quiet_max <= now;
-            }
-            paths.push(path);
-        }
+        let settled = !std::mem::take(&mut self.cut) && quiet_at <= now;
+        self.oldest = Duration::MAX;
         if self.settings.quiet_min.is_zero() {
             self.window = Some(now + self.settings.quiet_max);
         }
+        let paths = std::mem::take(&mut self.free).into_keys().collect();
+        Some(Due { paths, settled })
+    }
+
+    /// Frees the paths whose hold is over.
+    fn end_holds(&mut self, now: Duration) {
+        if now < self.next_end {
+            return;
+        }
+        self.next_end = Duration::MAX;
+        for (path, held) in std::mem::take(&mut self.held) {
+            let end = self.end(held);
+            if end > now {
+                self.next_end = self.next_end.min(end);
+                self.held.insert(path, held);
+                continue;
+            }
+            if let Why::Open(last) = held.why {
+                self.cut |= last + self.settings.quiet_max > now;
+            }
+            self.set_free(path, held.since);
+        }
+    }
+
+    /// Takes everything that waits, held or not.
+    pub(crate) fn take_all(&mut self) -> Due {
+        let held = std::mem::take(&mut self.held);
+        for (path, held) in held {
+            self.free.insert(path, held.since);
+        }
+        self.oldest = Duration::MAX;
+        self.next_end = Duration::MAX;
+        self.cut = false;
+        let paths = std::mem::take(&mut self.free).into_keys().collect();
+        let settled = true;
         Due { paths, settled }
     }
 
     /// When [`poll`](Self::poll) is worth calling next; `None` while nothing waits, so that an
     /// idle watcher arms no timer.
-    pub(crate) fn deadline(&self, now: Duration) -> Option<Duration> {
-        let held = self
-            .pending
-            .values()
-            .filter_map(|pending| self.held_until(pending))
-            .filter(|until| *until > now)
-            .min();
-        let due = self.due_at(now).map(|(due_at, _)| due_at);
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        let held = (!self.held.is_empty()).then_some(self.next_end);
+        let due = self.due_at().map(|(due_at, _)| due_at);
         [held, due].into_iter().flatten().min()
     }
 }

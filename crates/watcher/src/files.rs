@@ -1,13 +1,13 @@
 //! The disk behind a trait: what is there now.
 //!
-//! The watcher asks four questions, and asks them only here, so that a test can answer them from
+//! The watcher asks five questions, and asks them only here, so that a test can answer them from
 //! memory. A question about something that has just vanished is answered with an error, which is
 //! never more than a fact about the file.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 /// What an entry of a directory is.
@@ -78,6 +78,13 @@ pub trait Files: Send + Sync {
     ///
     /// When it cannot be read.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// `path` without symbolic links.
+    ///
+    /// # Errors
+    ///
+    /// When it does not exist.
+    fn real(&self, path: &Path) -> io::Result<PathBuf>;
 }
 
 /// The real disk.
@@ -91,7 +98,7 @@ impl Files for Disk {
         } else {
             fs::symlink_metadata(path)?
         };
-        Ok(stat(&metadata))
+        Ok(stat_of(&metadata))
     }
 
     fn list(
@@ -103,11 +110,11 @@ impl Files for Disk {
         for entry in fs::read_dir(dir)? {
             let entry = entry?;
             let name = entry.file_name();
-            let Ok(kind) = entry.file_type().map(kind) else {
+            let Ok(kind) = entry.file_type().map(kind_of) else {
                 continue;
             };
             let stat = want(&name, kind)
-                .then(|| entry.metadata().ok().map(|metadata| stat(&metadata)))
+                .then(|| entry.metadata().ok().map(|metadata| stat_of(&metadata)))
                 .flatten();
             entries.push(Entry { name, kind, stat });
         }
@@ -117,9 +124,13 @@ impl Files for Disk {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         fs::read(path)
     }
+
+    fn real(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::canonicalize(path)
+    }
 }
 
-fn kind(kind: fs::FileType) -> Kind {
+fn kind_of(kind: fs::FileType) -> Kind {
     if kind.is_file() {
         Kind::File
     } else if kind.is_dir() {
@@ -131,7 +142,7 @@ fn kind(kind: fs::FileType) -> Kind {
     }
 }
 
-fn stat(metadata: &Metadata) -> Stat {
+fn stat_of(metadata: &Metadata) -> Stat {
     #[cfg(unix)]
     let (ctime, ino, dev) = {
         use std::os::unix::fs::MetadataExt;
@@ -147,7 +158,7 @@ fn stat(metadata: &Metadata) -> Stat {
         .and_then(|time| i64::try_from(time.as_nanos()).ok())
         .unwrap_or(0);
     Stat {
-        kind: kind(metadata.file_type()),
+        kind: kind_of(metadata.file_type()),
         mtime,
         ctime,
         size: metadata.len(),

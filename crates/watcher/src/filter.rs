@@ -1,13 +1,10 @@
-//! Which files are of interest, decided before a watch is set and before an event counts.
+//! Which files are of interest: what a person asks for.
 //!
 //! A directory that is filtered out is never read and never watched, so that it costs nothing. Every
 //! rule judges the path below the root, never the root itself: a project may well live in a directory
-//! that is called `target`.
+//! that is called `target`. How the rules are applied is in [`matcher`](crate::matcher).
 
-use crate::error::{Error, ErrorKind};
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::ffi::OsString;
 
 /// Directories that hardly anybody wants watched: version control, caches, environments, build
 /// output. [`Filter::new`] starts with them.
@@ -96,9 +93,12 @@ impl Filter {
         self
     }
 
-    /// Leaves out what the `.gitignore` and `.ignore` files below the root say. Off by default.
+    /// Leaves out what `.gitignore` and `.ignore` files say. Off by default.
     ///
-    /// Not honoured yet: the next step adds it.
+    /// Those in the watched directories count, those above the root up to the top of the
+    /// repository, and its `.git/info/exclude`; a user's global ignore file does not. Editing one
+    /// while the watcher runs takes effect at once: files that are ignored no longer are reported as
+    /// added, files that are ignored now are forgotten without a word, since they still exist.
     #[must_use]
     pub fn gitignore(mut self, on: bool) -> Self {
         self.gitignore = on;
@@ -114,69 +114,5 @@ impl Filter {
     {
         self.ignore_dirs = names.into_iter().map(Into::into).collect();
         self
-    }
-
-    pub(crate) fn compile(&self) -> Result<Matcher, Error> {
-        Ok(Matcher {
-            include: (!self.include.is_empty())
-                .then(|| globs(&self.include))
-                .transpose()?,
-            exclude: globs(&self.exclude)?,
-            ignore_dirs: self.ignore_dirs.clone(),
-        })
-    }
-}
-
-fn globs(globs: &[String]) -> Result<GlobSet, Error> {
-    let mut set = GlobSetBuilder::new();
-    for glob in globs {
-        let bad = |error: globset::Error| {
-            Error::from(ErrorKind::BadGlob {
-                glob: glob.clone(),
-                why: error.kind().to_string(),
-            })
-        };
-        let trimmed = glob.trim_end_matches('/');
-        let pattern = match trimmed.strip_prefix('/') {
-            Some(anchored) => anchored.to_owned(),
-            None if trimmed.contains('/') => trimmed.to_owned(),
-            None => format!("**/{trimmed}"),
-        };
-        let pattern = GlobBuilder::new(&pattern)
-            .literal_separator(true)
-            .build()
-            .map_err(bad)?;
-        set.add(pattern);
-    }
-    set.build().map_err(|error| {
-        Error::from(ErrorKind::BadGlob {
-            glob: globs.join(", "),
-            why: error.to_string(),
-        })
-    })
-}
-
-/// A [`Filter`], ready to be asked.
-#[derive(Debug)]
-pub(crate) struct Matcher {
-    include: Option<GlobSet>,
-    exclude: GlobSet,
-    ignore_dirs: Vec<OsString>,
-}
-
-impl Matcher {
-    /// Whether to enter the directory at `relative`, below a root that is entered.
-    ///
-    /// Its parents are taken to be entered.
-    pub(crate) fn dir(&self, relative: &Path, name: &OsStr) -> bool {
-        !self.ignore_dirs.iter().any(|ignored| ignored == name) && !self.exclude.is_match(relative)
-    }
-
-    /// Whether the file at `relative` is of interest, if its directory is entered.
-    pub(crate) fn file(&self, relative: &Path) -> bool {
-        self.include
-            .as_ref()
-            .is_none_or(|include| include.is_match(relative))
-            && !self.exclude.is_match(relative)
     }
 }

@@ -52,15 +52,17 @@ impl Inbox {
     }
 
     /// Waits until an event comes, someone wakes or stops us, or the clock shows `deadline`.
-    pub(crate) fn wait(&self, seen: u64, deadline: Option<Duration>) {
+    /// Returns whether it waited at all.
+    pub(crate) fn wait(&self, seen: u64, deadline: Option<Duration>) -> bool {
         let state = self.lock();
         if !state.raws.is_empty() || state.wakes != seen || self.is_stopped() {
-            return;
+            return false;
         }
         match deadline.map(|deadline| self.clock.sleep_until(deadline)) {
             Some(Some(time)) => drop(self.changed.wait_timeout(state, time)),
             Some(None) | None => drop(self.changed.wait(state)),
         }
+        true
     }
 
     pub(crate) fn wake(&self) {

@@ -9,6 +9,7 @@
 //! is on the disk; time comes from a [`Clock`].
 
 mod backend;
+mod builder;
 mod change;
 mod clock;
 mod core;
@@ -17,10 +18,18 @@ mod error;
 mod files;
 mod filter;
 mod inbox;
+mod matcher;
+mod memory;
+mod mounts;
+mod stats;
+#[cfg(feature = "stream")]
+mod stream;
 mod table;
 mod watch;
 
+pub use backend::manual::Manual;
 pub use backend::{Backend, Raw, WatchError};
+pub use builder::{BACKEND_VARIABLE, Builder, Choice};
 pub use change::{Batch, Change};
 pub use clock::{Clock, FakeClock, SystemClock, Wake};
 pub use debounce::Debounce;
@@ -28,4 +37,9 @@ pub use error::{Error, ErrorKind};
 pub use files::{Disk, Entry, Files, Kind, Stat};
 pub use filter::{DEFAULT_IGNORED_DIRS, Filter};
 pub use inbox::Sink;
-pub use watch::{Builder, Content, Watcher};
+pub use memory::MemoryFiles;
+pub use mounts::Mounts;
+pub use stats::{Stats, Warning};
+#[cfg(feature = "stream")]
+pub use stream::BatchStream;
+pub use watch::{Batches, Content, Watcher};

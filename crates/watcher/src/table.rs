@@ -6,9 +6,8 @@
 //! keeps its files until the consumer was told that they are gone.
 
 use crate::files::Stat;
-use std::collections::BTreeMap;
+use rustc_hash::FxHashMap;
 use std::ffi::OsStr;
-use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 /// What is known about one file.
@@ -37,24 +36,33 @@ impl Known {
     pub(crate) fn same(&self, other: &Self) -> bool {
         self.mtime == other.mtime && self.size == other.size && self.ino == other.ino
     }
+
+    /// Whether nothing at all has happened to the file, judged from outside.
+    pub(crate) fn untouched(&self, other: &Self) -> bool {
+        self.same(other) && self.ctime == other.ctime
+    }
 }
 
+type Name = Box<OsStr>;
+
 #[derive(Debug, Default)]
-pub(crate) struct Dir {
-    pub(crate) live: bool,
+struct Dir {
+    live: bool,
     // Invariant: sorted by name, no name twice.
-    files: Vec<(Box<OsStr>, Known)>,
+    files: Vec<(Name, Known)>,
+    // Invariant: each names a directory of the table.
+    dirs: Vec<Name>,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    // Paths are ordered by component, so that whatever is below a directory follows it directly.
-    dirs: BTreeMap<PathBuf, Dir>,
+    // Invariant: the parent of a directory names it, if the parent is in the table.
+    dirs: FxHashMap<PathBuf, Dir>,
 }
 
 impl Table {
-    pub(crate) fn dir(&self, path: &Path) -> Option<&Dir> {
-        self.dirs.get(path)
+    pub(crate) fn contains_dir(&self, path: &Path) -> bool {
+        self.dirs.contains_key(path)
     }
 
     pub(crate) fn is_live(&self, path: &Path) -> bool {
@@ -62,98 +70,142 @@ impl Table {
     }
 
     pub(crate) fn set_live(&mut self, path: &Path, live: bool) {
-        if let Some(dir) = self.dirs.get_mut(path) {
-            dir.live = live;
-        } else if live {
-            let files = Vec::new();
-            self.dirs.insert(path.to_owned(), Dir { live, files });
+        if live {
+            self.enter(path).live = true;
+        } else if let Some(dir) = self.dirs.get_mut(path) {
+            dir.live = false;
+        }
+    }
+
+    fn enter(&mut self, path: &Path) -> &mut Dir {
+        if !self.dirs.contains_key(path)
+            && let (Some(parent), Some(name)) = (path.parent(), path.file_name())
+            && let Some(parent) = self.dirs.get_mut(parent)
+        {
+            parent.dirs.push(name.into());
+        }
+        self.dirs.entry(path.to_owned()).or_default()
+    }
+
+    /// Takes out one directory that holds nothing.
+    fn leave(&mut self, path: &Path) {
+        self.dirs.remove(path);
+        if let (Some(parent), Some(name)) = (path.parent(), path.file_name())
+            && let Some(parent) = self.dirs.get_mut(parent)
+        {
+            parent.dirs.retain(|dir| **dir != *name);
         }
     }
 
     /// Every directory at or below `path`, parents first.
     pub(crate) fn dirs_at(&self, path: &Path) -> Vec<PathBuf> {
-        self.below(path).map(|(path, _)| path.clone()).collect()
+        let mut found = Vec::new();
+        let mut open = vec![path.to_owned()];
+        while let Some(path) = open.pop() {
+            if let Some(dir) = self.dirs.get(&path) {
+                open.extend(dir.dirs.iter().map(|name| path.join(&**name)));
+                found.push(path);
+            }
+        }
+        found
     }
 
-    fn below<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = (&'a PathBuf, &'a Dir)> {
-        self.dirs
-            .range::<Path, _>((Bound::Included(path), Bound::Unbounded))
-            .take_while(move |(dir, _)| dir.starts_with(path))
-    }
-
-    /// Every known file below `path`, sorted.
+    /// Every known file below `path`.
     pub(crate) fn files_below(&self, path: &Path) -> Vec<PathBuf> {
         let mut files = Vec::new();
-        for (dir, entries) in self.below(path) {
-            files.extend(entries.files.iter().map(|(name, _)| dir.join(&**name)));
+        for dir in self.dirs_at(path) {
+            files.extend(self.files_in(&dir).map(|(name, _)| dir.join(name)));
         }
-        files.sort();
         files
     }
 
-    /// The names of the known files directly in `dir`.
-    pub(crate) fn names_in(&self, dir: &Path) -> impl Iterator<Item = &OsStr> {
-        self.dirs
-            .get(dir)
-            .into_iter()
-            .flat_map(|dir| dir.files.iter().map(|(name, _)| &**name))
+    /// The known files directly in `dir`, sorted by name.
+    pub(crate) fn files_in(&self, dir: &Path) -> impl Iterator<Item = (&OsStr, &Known)> {
+        let files = self.dirs.get(dir).map_or(&[][..], |dir| &dir.files);
+        files.iter().map(|(name, known)| (&**name, known))
+    }
+
+    /// The directories directly in `dir`.
+    pub(crate) fn dirs_in(&self, dir: &Path) -> Vec<PathBuf> {
+        let names = self.dirs.get(dir).map_or(&[][..], |dir| &dir.dirs);
+        names.iter().map(|name| dir.join(&**name)).collect()
     }
 
     pub(crate) fn get(&self, path: &Path) -> Option<&Known> {
         let dir = self.dirs.get(path.parent()?)?;
-        dir.get(path.file_name()?)
+        let at = dir.find(path.file_name()?).ok()?;
+        Some(&dir.files[at].1)
     }
 
     pub(crate) fn insert(&mut self, path: &Path, known: Known) {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return;
         };
-        if !self.dirs.contains_key(parent) {
-            self.dirs.insert(parent.to_owned(), Dir::default());
-        }
-        if let Some(dir) = self.dirs.get_mut(parent) {
-            match dir.find(name) {
-                Ok(at) => dir.files[at].1 = known,
-                Err(at) => dir.files.insert(at, (name.into(), known)),
-            }
+        let dir = self.enter(parent);
+        match dir.find(name) {
+            Ok(at) => dir.files[at].1 = known,
+            Err(at) => dir.files.insert(at, (name.into(), known)),
         }
     }
 
-    /// Fills a directory that has no files yet.
-    pub(crate) fn fill(&mut self, path: &Path, mut files: Vec<(Box<OsStr>, Known)>) {
-        files.sort_by(|a, b| a.0.cmp(&b.0));
+    /// Sets the files of a directory, sorted by name.
+    pub(crate) fn fill(&mut self, path: &Path, mut files: Vec<(Name, Known)>) {
         files.shrink_to_fit();
-        if let Some(dir) = self.dirs.get_mut(path) {
-            dir.files = files;
-        }
+        self.enter(path).files = files;
     }
 
     pub(crate) fn remove(&mut self, path: &Path) -> Option<Known> {
-        let dir = self.dirs.get_mut(path.parent()?)?;
+        let parent = path.parent()?;
+        let dir = self.dirs.get_mut(parent)?;
         let at = dir.find(path.file_name()?).ok()?;
         let (_, known) = dir.files.remove(at);
-        if dir.files.is_empty() && !dir.live {
-            self.dirs.remove(path.parent()?);
-        }
+        self.prune(parent);
         Some(known)
     }
 
     /// Drops everything at and below `path`.
     pub(crate) fn forget(&mut self, path: &Path) {
-        for dir in self.dirs_at(path) {
-            self.dirs.remove(&dir);
+        for dir in self.dirs_at(path).iter().rev() {
+            self.leave(dir);
         }
     }
 
-    /// Drops directories that hold nothing and are not live.
+    /// Drops one directory and its files.
+    pub(crate) fn forget_dir(&mut self, path: &Path) {
+        self.leave(path);
+    }
+
+    /// Drops `path` and then its parents, as far as they hold nothing and are not live.
     pub(crate) fn prune(&mut self, path: &Path) {
-        for dir in self.dirs_at(path) {
-            if self
-                .dir(&dir)
-                .is_some_and(|dir| !dir.live && dir.files.is_empty())
-            {
-                self.dirs.remove(&dir);
+        for path in path.ancestors() {
+            let empty = self
+                .dirs
+                .get(path)
+                .is_some_and(|dir| !dir.live && dir.files.is_empty() && dir.dirs.is_empty());
+            if !empty {
+                return;
             }
+            self.leave(path);
+        }
+    }
+
+    /// Drops every directory at or below `path` that holds nothing and is not live.
+    pub(crate) fn prune_below(&mut self, path: &Path) {
+        for dir in self.dirs_at(path).iter().rev() {
+            self.prune(dir);
+        }
+    }
+
+    /// The number of live directories and of known files.
+    pub(crate) fn sizes(&self) -> (usize, usize) {
+        #[expect(clippy::iter_over_hash_type, reason = "a sum has no order")]
+        {
+            let mut sizes = (0, 0);
+            for dir in self.dirs.values() {
+                sizes.0 += usize::from(dir.live);
+                sizes.1 += dir.files.len();
+            }
+            sizes
         }
     }
 }
@@ -162,9 +214,5 @@ impl Dir {
     fn find(&self, name: &OsStr) -> Result<usize, usize> {
         self.files
             .binary_search_by(|(known, _)| (**known).cmp(name))
-    }
-
-    fn get(&self, name: &OsStr) -> Option<&Known> {
-        self.find(name).ok().map(|at| &self.files[at].1)
     }
 }

@@ -1,19 +1,17 @@
-//! The handle: [`Watcher`], its [`Builder`], and the loop of [`Watcher::next`].
+//! The handle: [`Watcher`], and the loop of [`Watcher::next`].
 //!
 //! There is no thread of our own. The backend's thread puts events into the inbox; whoever calls
 //! `next` takes them out, feeds the core and sleeps until the core's next deadline. So a consumer
 //! that is slow finds the net effect of everything that happened, and an idle one is never woken.
 
-use crate::backend::Backend;
-use crate::backend::notify::Native;
+use crate::builder::Builder;
 use crate::change::Batch;
-use crate::clock::{Clock, SystemClock};
-use crate::core::Core;
-use crate::debounce::Debounce;
+use crate::clock::Clock;
+use crate::core::{Core, hash_of_bytes};
 use crate::error::{Error, ErrorKind};
-use crate::files::{Disk, Files};
-use crate::filter::Filter;
-use crate::inbox::{Inbox, Sink};
+use crate::inbox::Inbox;
+use crate::stats::{Stats, Warning};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,6 +23,9 @@ pub enum Content {
     /// By time, size and inode only: rewriting identical bytes is a change.
     Off,
     /// Files up to this many bytes also by content: rewriting identical bytes is no change.
+    ///
+    /// What is there at the start is read while [`Watcher::next`] waits, up to 64 MiB in all; a file
+    /// that was not read by then is reported the first time that it is written.
     HashUpTo(u64),
 }
 
@@ -34,157 +35,87 @@ impl Default for Content {
     }
 }
 
-/// Settings of a [`Watcher`] to be built.
-#[must_use]
-pub struct Builder {
-    paths: Vec<PathBuf>,
-    filter: Filter,
-    debounce: Debounce,
-    content: Content,
-    wait_for_root: bool,
-    clock: Arc<dyn Clock>,
-    files: Arc<dyn Files>,
-    backend: Box<dyn Backend>,
-}
-
-impl Default for Builder {
-    fn default() -> Self {
-        Self {
-            paths: Vec::new(),
-            filter: Filter::new(),
-            debounce: Debounce::default(),
-            content: Content::default(),
-            wait_for_root: false,
-            clock: Arc::new(SystemClock::default()),
-            files: Arc::new(Disk),
-            backend: Box::new(Native::new()),
-        }
-    }
-}
-
-impl Builder {
-    /// Watches a file, or a directory and everything below it; repeatable.
-    pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
-        self.paths.push(path.into());
-        self
-    }
-
-    /// Which files are of interest. Default: all, except below
-    /// [`DEFAULT_IGNORED_DIRS`](crate::DEFAULT_IGNORED_DIRS).
-    pub fn filter(mut self, filter: Filter) -> Self {
-        self.filter = filter;
-        self
-    }
-
-    /// How long changes are collected before they are shown.
-    pub fn debounce(mut self, debounce: Debounce) -> Self {
-        self.debounce = debounce;
-        self
-    }
-
-    /// Whether files are compared by content. Default: up to 1 MiB.
-    pub fn content(mut self, content: Content) -> Self {
-        self.content = content;
-        self
-    }
-
-    /// Accepts paths that do not exist yet, and waits for them. Default: they are an error.
-    pub fn wait_for_root(mut self, wait: bool) -> Self {
-        self.wait_for_root = wait;
-        self
-    }
-
-    /// Arms the watcher. Every change that happens after this has returned is reported.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::NothingToWatch`] without a path, [`ErrorKind::NoSuchPath`] if one does not exist,
-    /// [`ErrorKind::BadGlob`] if the filter has one, [`ErrorKind::Io`] if a relative path cannot be
-    /// made absolute.
-    pub fn build(self) -> Result<Watcher, Error> {
-        if self.paths.is_empty() {
-            return Err(ErrorKind::NothingToWatch.into());
-        }
-        let inbox = Inbox::new(Arc::clone(&self.clock));
-        let waker = Arc::downgrade(&inbox);
-        self.clock.on_advance(Arc::new(move || {
-            if let Some(inbox) = waker.upgrade() {
-                inbox.wake();
-            }
-        }));
-        let mut backend = self.backend;
-        if let Err(error) = backend.start(Sink::new(Arc::clone(&inbox))) {
-            let why = std::io::Error::other(format!("cannot watch: {error:?}"));
-            return Err(ErrorKind::Io(why).into());
-        }
-        let matcher = self.filter.compile()?;
-        let mut core = Core::new(backend, self.files, matcher, self.content, self.debounce);
-        for path in &self.paths {
-            let path = absolute(path)?;
-            core.add_root(self.clock.now(), &path, self.wait_for_root, true)?;
-        }
-        Ok(Watcher {
-            inner: Arc::new(Inner {
-                inbox,
-                clock: self.clock,
-                core: Mutex::new(core),
-                wait_for_root: self.wait_for_root,
-            }),
-        })
-    }
-}
-
-fn absolute(path: &Path) -> Result<PathBuf, Error> {
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Error> {
     let path =
         std::path::absolute(path).map_err(|error| Error::new(ErrorKind::Io(error), Some(path)))?;
     // `a/./b` and a slash at the end are gone now; `a/../b` must stay, `a` may be a link.
     Ok(path.components().collect())
 }
 
-struct Inner {
-    inbox: Arc<Inbox>,
-    clock: Arc<dyn Clock>,
-    core: Mutex<Core>,
-    wait_for_root: bool,
+pub(crate) struct Inner {
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) core: Mutex<Core>,
+    pub(crate) wait_for_root: bool,
 }
 
 impl Inner {
-    fn core(&self) -> MutexGuard<'_, Core> {
+    pub(crate) fn core(&self) -> MutexGuard<'_, Core> {
         // A panic while the lock was held leaves at worst a change that is looked at again.
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next(&self, timeout: Option<Duration>) -> Option<Batch> {
-        let give_up = timeout.map(|timeout| self.clock.now() + timeout);
+    /// Feeds what is in the inbox to the core.
+    fn drain(&self, core: &mut Core) {
+        for (at, raw) in self.inbox.take() {
+            core.step(at, raw);
+        }
+    }
+
+    pub(crate) fn next(&self, timeout: Option<Duration>) -> Option<Batch> {
+        let give_up = timeout.map(|timeout| self.clock.now().saturating_add(timeout));
         loop {
             let seen = self.inbox.wakes();
             if self.inbox.is_stopped() {
                 return None;
             }
             let mut core = self.core();
-            for (at, raw) in self.inbox.take() {
-                core.step(at, raw);
+            let now = self.clock.now();
+            if core.scans(now) {
+                let after = self.clock.now();
+                core.scans_took(after, after.saturating_sub(now));
             }
+            self.drain(&mut core);
             let now = self.clock.now();
             if let Some(batch) = core.poll(now) {
                 return Some(batch);
             }
-            let deadline = core.deadline(now);
+            let over = give_up.is_some_and(|give_up| give_up <= now);
+            if core.hash_some() && !over {
+                continue;
+            }
+            let deadline = core.deadline();
             drop(core);
-            if give_up.is_some_and(|give_up| give_up <= now) {
+            if over {
                 return None;
             }
             let until = [deadline, give_up].into_iter().flatten().min();
-            self.inbox.wait(seen, until);
+            if self.inbox.wait(seen, until) {
+                self.core().stats_mut().wakeups += 1;
+            }
         }
+    }
+
+    /// Takes back a batch that nobody has seen.
+    #[cfg(feature = "stream")]
+    pub(crate) fn hand_back(&self, batch: Batch) {
+        self.core().hand_back(batch);
+        self.inbox.wake();
+    }
+
+    fn settle(&self) -> Option<Batch> {
+        let mut core = self.core();
+        core.barrier();
+        self.drain(&mut core);
+        core.settle(self.clock.now())
     }
 }
 
 /// Watches files. See the [crate] for an example.
 ///
-/// All methods take `&self` and may be called from any thread.
+/// All methods take `&self` and may be called from any thread. Dropping it stops it.
 pub struct Watcher {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 impl Watcher {
@@ -201,6 +132,66 @@ impl Watcher {
         self.inner.next(timeout)
     }
 
+    /// The batches, one after the other, until the watcher is stopped.
+    pub fn iter(&self) -> Batches<'_> {
+        Batches { watcher: self }
+    }
+
+    /// Calls `callback` with each batch until the watcher is stopped.
+    ///
+    /// A callback that panics is counted ([`Stats::panics`]) and called again with the next batch.
+    pub fn run(&self, mut callback: impl FnMut(Batch)) {
+        while let Some(batch) = self.next(None) {
+            if catch_unwind(AssertUnwindSafe(|| callback(batch))).is_err() {
+                self.inner.core().stats_mut().panics += 1;
+            }
+        }
+    }
+
+    /// Returns everything that changed before the call and was not delivered yet, without waiting
+    /// for it to be quiet; `None` if there is nothing. Works while paused, too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use hmr_watcher::Watcher;
+    /// # let dir = tempfile::tempdir()?;
+    /// let watcher = Watcher::builder().path(dir.path()).build()?;
+    /// std::fs::write(dir.path().join("a.txt"), "a")?;
+    /// assert!(watcher.settle().is_some());
+    /// assert!(watcher.settle().is_none(), "and only once");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn settle(&self) -> Option<Batch> {
+        self.inner.settle()
+    }
+
+    /// Delivers nothing until [`resume`](Self::resume); changes are collected.
+    pub fn pause(&self) {
+        self.inner.core().set_paused(true);
+    }
+
+    /// Goes on: the next batch is the net effect of everything since [`pause`](Self::pause).
+    pub fn resume(&self) {
+        self.inner.core().set_paused(false);
+        self.inner.inbox.wake();
+    }
+
+    /// Announces that the caller is about to write `content` to `path`, which is then not
+    /// reported, once. If somebody else changes the file to something else, that is.
+    ///
+    /// The announcement is believed for four times [`max_wait`](crate::Debounce::max_wait).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] if `path` cannot be made absolute.
+    pub fn expect_write(&self, path: impl AsRef<Path>, content: &[u8]) -> Result<(), Error> {
+        let path = absolute(path.as_ref())?;
+        let now = self.inner.clock.now();
+        self.inner.core().expect(now, path, hash_of_bytes(content));
+        Ok(())
+    }
+
     /// Ends every call of [`next`](Self::next), now and later, from any thread.
     pub fn stop(&self) {
         self.inner.inbox.stop();
@@ -211,7 +202,7 @@ impl Watcher {
         self.inner.inbox.is_stopped()
     }
 
-    /// Watches one more path. One that is watched already changes nothing.
+    /// Watches one more path; what is there is known. One that is watched already changes nothing.
     ///
     /// # Errors
     ///
@@ -221,9 +212,11 @@ impl Watcher {
     pub fn add_path(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = absolute(path.as_ref())?;
         let now = self.inner.clock.now();
-        self.inner
-            .core()
-            .add_root(now, &path, self.inner.wait_for_root, true)
+        let mut core = self.inner.core();
+        core.add_root(now, &path, self.inner.wait_for_root)?;
+        drop(core);
+        self.inner.inbox.wake();
+        Ok(())
     }
 
     /// Stops watching a path that was given before. Changes below it that wait are dropped.
@@ -236,10 +229,48 @@ impl Watcher {
         let path = absolute(path.as_ref())?;
         self.inner.core().remove_root(&path)
     }
+
+    /// Whether a path that was given exists and is watched; `false` while it is lost and waited
+    /// for, or if it was not given.
+    pub fn is_attached(&self, path: impl AsRef<Path>) -> bool {
+        absolute(path.as_ref()).is_ok_and(|path| self.inner.core().is_attached(&path) == Some(true))
+    }
+
+    /// What a person may want to know since the last call.
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.inner.core().warnings()
+    }
+
+    /// Counters.
+    pub fn stats(&self) -> Stats {
+        self.inner.core().stats()
+    }
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// The batches of a watcher: see [`Watcher::iter`].
+pub struct Batches<'a> {
+    watcher: &'a Watcher,
+}
+
+impl Iterator for Batches<'_> {
+    type Item = Batch;
+
+    fn next(&mut self) -> Option<Batch> {
+        self.watcher.next(None)
+    }
+}
+
+impl<'a> IntoIterator for &'a Watcher {
+    type Item = Batch;
+    type IntoIter = Batches<'a>;
+
+    fn into_iter(self) -> Batches<'a> {
+        self.iter()
     }
 }

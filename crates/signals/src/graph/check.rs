@@ -24,7 +24,9 @@ impl Graph {
             live += 1;
             forward += self.check_deps(index)?;
             backward += self.check_subs(index)?;
-            let entries = self.queue.iter().filter(|id| **id == self.id(index));
+            let entries = self.queue[self.queue_head..]
+                .iter()
+                .filter(|id| **id == self.id(index));
             let wanted = usize::from(node.flags & QUEUED != 0);
             if self.queue.len() < 64 && entries.count() != wanted {
                 return Err(format!("{index}: queue entries do not match the flag"));

@@ -43,15 +43,21 @@ impl Graph {
     /// [`Graph::start`] without its checks.
     #[inline]
     pub(crate) fn start_run(&mut self, index: u32) {
+        self.start_leaf(index);
+        self.stack.push(Frame {
+            node: index,
+            link: NONE,
+        });
+    }
+
+    /// A run that nobody reads, so that it cannot be part of a cycle, and that surely is finished.
+    #[inline]
+    pub(crate) fn start_leaf(&mut self, index: u32) {
         let stamp = self.next_stamp();
         let n = self.node_mut(index);
         n.flags = n.flags & !(MARKED | CHECKING | FAILED) | RUNNING;
         n.deps_tail = NONE;
         n.run_stamp = stamp;
-        self.stack.push(Frame {
-            node: index,
-            link: NONE,
-        });
     }
 
     /// Records that `reader`, which is running, read `dependency`: a source, an output, or a
@@ -118,10 +124,17 @@ impl Graph {
     ///
     /// Does nothing if the node was removed during its run.
     pub fn finish(&mut self, node: NodeId, changed: bool) {
-        if !self.end_run(node) {
-            return;
+        if self.end_run(node) {
+            self.finish_run(node.index, changed);
         }
-        let n = self.node(node.index);
+    }
+
+    /// [`Graph::finish`] for a node that is known to be there and running.
+    #[inline]
+    pub(crate) fn finish_run(&mut self, index: u32, changed: bool) {
+        self.pop_run(index);
+        let n = self.node_mut(index);
+        n.flags &= !RUNNING;
         let (flags, tail) = (n.flags, n.deps_tail);
         let rest = if tail == NONE {
             n.deps
@@ -129,18 +142,18 @@ impl Graph {
             self.edge(tail).next_dep
         };
         if rest != NONE {
-            self.drop_deps_after(node.index, tail);
+            self.drop_deps_after(index, tail);
         }
         if flags & HAS_OUTPUTS != 0 {
-            self.clear_outputs(node.index);
+            self.clear_outputs(index);
         }
         if changed {
-            self.changed(node.index);
+            self.changed(index);
         }
         if flags & MARKED != 0 {
             // Marked during its own run: readers that were cleaned by this run are in doubt again.
-            self.requeue(node.index);
-            self.mark_beyond(node.index);
+            self.requeue(index);
+            self.mark_beyond(index);
         }
     }
 
@@ -152,6 +165,7 @@ impl Graph {
         if !self.end_run(node) {
             return;
         }
+        self.node_mut(node.index).flags &= !RUNNING;
         let tail = self.node(node.index).deps_tail;
         self.drop_deps_after(node.index, tail);
         self.node_mut(node.index).flags |= DIRTY | FAILED;
@@ -215,17 +229,21 @@ impl Graph {
 
     /// Leaves the Running state; `false` if the node has gone or was not running.
     fn end_run(&mut self, node: NodeId) -> bool {
+        self.pop_run(node.index);
+        if !self.contains(node) || self.node(node.index).flags & RUNNING == 0 {
+            return false;
+        }
+        true
+    }
+
+    #[inline]
+    fn pop_run(&mut self, index: u32) {
         if let Some(top) = self.stack.last()
-            && top.node == node.index
+            && top.node == index
             && top.link == NONE
         {
             self.stack.pop();
         }
-        if !self.contains(node) || self.node(node.index).flags & RUNNING == 0 {
-            return false;
-        }
-        self.node_mut(node.index).flags &= !RUNNING;
-        true
     }
 
     pub(crate) fn requeue(&mut self, index: u32) {
@@ -233,7 +251,7 @@ impl Graph {
         let node = self.node_mut(index);
         if node.flags & (WATCHED | QUEUED | RUNNING) == WATCHED {
             node.flags |= QUEUED;
-            self.queue.push_back(id);
+            self.queue.push(id);
         }
     }
 
@@ -403,13 +421,13 @@ impl Graph {
         self.stamp = 1;
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn edge(&self, link: u32) -> &Link {
-        &self.links[link as usize]
+        super::arena::at(&self.links, link)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn edge_mut(&mut self, link: u32) -> &mut Link {
-        &mut self.links[link as usize]
+        super::arena::at_mut(&mut self.links, link)
     }
 }

@@ -91,11 +91,12 @@ impl Graph {
     #[inline]
     pub(crate) fn changed(&mut self, index: u32) {
         let mut link = self.node(index).subs;
+        let recording = self.causes.is_some();
         while link != NONE {
             let edge = *self.edge(link);
             link = edge.next_sub;
             let flags = self.node(edge.sub).flags;
-            if self.causes.is_some() && flags & DIRTY == 0 {
+            if recording && flags & DIRTY == 0 {
                 self.record_cause(edge.dep, edge.sub);
             }
             if flags & (MARKED | RUNNING | QUEUED | WATCHED | KIND) == (PENDING | COMPUTATION) {
@@ -130,7 +131,7 @@ impl Graph {
         if flags & (WATCHED | QUEUED) == WATCHED {
             now |= QUEUED;
             let id = self.id(sub);
-            self.queue.push_back(id);
+            self.queue.push(id);
         }
         self.node_mut(sub).flags = now;
         passes_on

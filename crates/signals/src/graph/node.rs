@@ -110,7 +110,9 @@ pub struct Graph {
     pub(crate) live_nodes: u32,
     pub(crate) live_links: u32,
     pub(crate) stamp: u32,
-    pub(crate) queue: std::collections::VecDeque<NodeId>,
+    /// Marked watched nodes; those before `queue_head` were taken.
+    pub(crate) queue: Vec<NodeId>,
+    pub(crate) queue_head: usize,
     /// Shared by all (re-entrant) walks; each owns the part above its base.
     pub(crate) stack: Vec<Frame>,
     /// Scratch of the marking loop: edges still to follow.
@@ -137,7 +139,8 @@ impl Graph {
             live_nodes: 0,
             live_links: 0,
             stamp: 1,
-            queue: std::collections::VecDeque::new(),
+            queue: Vec::new(),
+            queue_head: 0,
             stack: Vec::new(),
             todo: Vec::new(),
             causes: None,
@@ -199,9 +202,10 @@ impl Graph {
     /// Whether the node is still there.
     #[inline]
     pub fn contains(&self, node: NodeId) -> bool {
+        // A free slot has a generation that no id was given yet.
         self.nodes
             .get(node.index as usize)
-            .is_some_and(|n| n.generation == node.generation && n.flags & KIND != FREE)
+            .is_some_and(|n| n.generation == node.generation)
     }
 
     /// The state of a node; an output has the state of its producer, except that a dirty producer
@@ -238,15 +242,24 @@ impl Graph {
     /// Takes the next watched computation that was marked, first marked first. Those that have
     /// gone or became clean meanwhile are left out.
     pub fn next_queued(&mut self) -> Option<NodeId> {
-        while let Some(id) = self.queue.pop_front() {
+        self.pop_queue().map(|(id, _)| id)
+    }
+
+    /// [`Graph::next_queued`], with the node's flags.
+    #[inline]
+    pub(crate) fn pop_queue(&mut self) -> Option<(NodeId, u32)> {
+        while let Some(&id) = self.queue.get(self.queue_head) {
+            self.queue_head += 1;
             if self.contains(id) {
                 let node = self.node_mut(id.index);
                 node.flags &= !QUEUED;
                 if node.flags & MARKED != 0 {
-                    return Some(id);
+                    return Some((id, node.flags));
                 }
             }
         }
+        self.queue.clear();
+        self.queue_head = 0;
         None
     }
 
@@ -264,6 +277,32 @@ impl Graph {
         if self.is(node, COMPUTATION) && self.node(node.index).flags & RUNNING == 0 {
             self.node_mut(node.index).flags |= DIRTY;
         }
+    }
+
+    #[inline]
+    pub(crate) fn has_queued(&self) -> bool {
+        self.queue_head < self.queue.len()
+    }
+
+    /// Bytes of the arenas, used or not.
+    pub(crate) fn capacity_bytes(&self) -> usize {
+        self.nodes.capacity() * size_of::<Node>()
+            + self.links.capacity() * size_of::<super::edges::Link>()
+    }
+
+    /// Removes everything at once, but keeps the memory. Ids must not be used again, so the caller
+    /// raises `first_generation`.
+    pub(crate) fn clear(&mut self) {
+        self.nodes.clear();
+        self.links.clear();
+        (self.free_node, self.free_link) = (NONE, NONE);
+        (self.live_nodes, self.live_links) = (0, 0);
+        self.stamp = 1;
+        self.queue.clear();
+        self.queue_head = 0;
+        self.stack.clear();
+        self.todo.clear();
+        self.causes = None;
     }
 
     /// How many nodes are alive.
@@ -350,13 +389,13 @@ impl Graph {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn node(&self, index: u32) -> &Node {
-        &self.nodes[index as usize]
+        super::arena::at(&self.nodes, index)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn node_mut(&mut self, index: u32) -> &mut Node {
-        &mut self.nodes[index as usize]
+        super::arena::at_mut(&mut self.nodes, index)
     }
 }

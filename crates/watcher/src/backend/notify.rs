@@ -26,11 +26,14 @@ const EXACT: bool = cfg!(any(target_os = "linux", target_os = "android"));
 pub(crate) struct Native {
     sink: Option<Sink>,
     watcher: Option<RecommendedWatcher>,
+    attributes: bool,
 }
 
 impl Native {
-    pub(crate) fn new() -> Self {
+    /// `attributes`: also ask for changes of attributes.
+    pub(crate) fn new(attributes: bool) -> Self {
         Self {
+            attributes,
             sink: None,
             watcher: None,
         }
@@ -60,7 +63,13 @@ impl Backend for Native {
                     // Everything before the one that failed was done.
                     let done = asked - error.remaining.len() - 1;
                     answers.resize(answers.len() + done, Ok(()));
-                    answers.push(Err(why(&error.source)));
+                    let why = why(&error.source);
+                    if why == WatchError::Limit {
+                        // None of the others would fare better.
+                        answers.resize(dirs.len(), Err(why));
+                        break;
+                    }
+                    answers.push(Err(why));
                     ops = error.remaining;
                 }
             }
@@ -84,6 +93,8 @@ impl Backend for Native {
     fn barrier(&mut self) {
         // A round trip through the thread of notify; it reads all events before it answers.
         if let Some(watcher) = &mut self.watcher {
+            // Twice, since it hands over what it has read only after its answer.
+            let _ = watcher.update_paths(Vec::new());
             let _ = watcher.update_paths(Vec::new());
         }
     }
@@ -94,11 +105,14 @@ impl Backend for Native {
         let Some(sink) = self.sink.clone() else {
             return Ok(());
         };
-        let mask = EventKindMask::CREATE
+        let mut mask = EventKindMask::CREATE
             | EventKindMask::REMOVE
             | EventKindMask::MODIFY_NAME
             | EventKindMask::MODIFY_DATA
             | EventKindMask::ACCESS_CLOSE;
+        if self.attributes {
+            mask |= EventKindMask::MODIFY_META;
+        }
         let config = Config::default()
             .with_follow_symlinks(false)
             .with_event_kinds(mask);
@@ -127,7 +141,11 @@ fn why(error: &notify::Error) -> WatchError {
 fn translate(event: Result<Event, notify::Error>, sink: &Sink) {
     let event = match event {
         Ok(event) => event,
-        Err(error) => return sink.send(Raw::Error(error.to_string())),
+        // An error without a meaning of its own may have cost an event.
+        Err(error) => {
+            sink.send(Raw::Error(error.to_string()));
+            return sink.send(Raw::Overflow);
+        }
     };
     if event.need_rescan() {
         sink.send(Raw::Overflow);
@@ -153,6 +171,7 @@ fn translate(event: Result<Event, notify::Error>, sink: &Sink) {
                 }
                 Raw::Created(path)
             }
+            EventKind::Modify(ModifyKind::Metadata(_)) => Raw::Attrib(path),
             EventKind::Modify(_)
             | EventKind::Any
             | EventKind::Access(AccessKind::Close(AccessMode::Write)) => Raw::Closed(path),

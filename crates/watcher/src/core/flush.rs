@@ -1,92 +1,191 @@
 //! Making a batch: each path that is due is looked at and compared with what the consumer knows.
 
 use super::Core;
+use super::hashing::hash_of_bytes;
 use crate::change::{Batch, Change};
 use crate::files::{Kind, Stat};
 use crate::table::Known;
 use crate::watch::Content;
 use std::collections::BTreeMap;
-use std::hash::Hasher;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The net effect so far.
+#[derive(Default)]
+struct Effect {
+    changes: Vec<Change>,
+    added: BTreeMap<PathBuf, Known>,
+    removed: BTreeMap<PathBuf, Known>,
+}
 
 impl Core {
     /// The net effect on `paths`; `None` if there is none.
-    pub(super) fn flush(&mut self, paths: &[PathBuf], settled: bool) -> Option<Batch> {
-        let mut changes = Vec::new();
-        let mut added: Vec<&Path> = Vec::new();
-        let mut removed: BTreeMap<&Path, Known> = BTreeMap::new();
+    pub(super) fn flush(
+        &mut self,
+        now: Duration,
+        paths: &[PathBuf],
+        settled: bool,
+    ) -> Option<Batch> {
+        let mut effect = Effect::default();
         for path in paths {
-            let known = self.table.get(path).copied();
-            let found = self.files.stat(path, self.is_root(path)).ok();
-            let found = found.filter(|stat| matches!(stat.kind, Kind::File | Kind::Link));
-            match (known, found) {
-                (None, None) => {}
-                (Some(known), None) => {
-                    self.table.remove(path);
-                    removed.insert(path, known);
-                }
-                (None, Some(stat)) => {
-                    let known = self.look(path, &stat);
-                    self.table.insert(path, known);
-                    added.push(path);
-                }
-                (Some(old), Some(stat)) => {
-                    let new = self.look(path, &stat);
-                    self.table.insert(path, new);
-                    let same = if old.hash != 0 && new.hash != 0 {
-                        old.hash == new.hash
-                    } else {
-                        old.same(&new)
-                    };
-                    if !same {
-                        changes.push(Change::Modified(path.clone()));
-                    }
-                }
-            }
+            self.look_at(now, path, &mut effect);
         }
-        for to in added {
-            let origin = self.origins.remove(to);
-            match origin.filter(|from| removed.remove(from.as_path()).is_some()) {
-                Some(from) => changes.push(Change::Renamed {
-                    from,
-                    to: to.to_owned(),
-                }),
-                None => changes.push(Change::Added(to.to_owned())),
-            }
-        }
-        changes.extend(
-            removed
-                .into_keys()
-                .map(|path| Change::Removed(path.to_owned())),
-        );
+        self.notice_lost_roots(now, &effect);
+        self.find_renames(&mut effect);
+        self.collapse(&mut effect);
+        let Effect {
+            mut changes,
+            added,
+            removed,
+        } = effect;
+        changes.extend(added.into_keys().map(Change::Added));
+        changes.extend(removed.into_keys().map(Change::Removed));
         if changes.is_empty() {
             return None;
         }
         self.seq += 1;
-        let rescanned = std::mem::take(&mut self.rescanned);
+        let rescanned = self.rescan.found;
+        self.rescan.found &= !self.debouncer.is_empty();
         Some(Batch::new(changes, self.seq, settled, rescanned))
     }
 
-    fn is_root(&self, path: &Path) -> bool {
-        self.roots.iter().any(|root| root.path == path)
+    fn look_at(&mut self, now: Duration, path: &Path, effect: &mut Effect) {
+        let old = self.table.get(path).copied();
+        let stat = self.files.stat(path, self.follows(path)).ok();
+        let stat = stat.filter(|stat| matches!(stat.kind, Kind::File | Kind::Link));
+        let written = self.written.remove(path);
+        let Some(stat) = stat else {
+            if let Some(known) = self.table.remove(path) {
+                effect.removed.insert(path.to_owned(), known);
+            }
+            return;
+        };
+        let expected = self.is_expected(now, path, &stat);
+        let new = self.know(path, &stat);
+        self.table.insert(path, new);
+        match old {
+            _ if expected => {}
+            None => {
+                effect.added.insert(path.to_owned(), new);
+            }
+            Some(old) if !is_same(&old, &new, written) => {
+                effect.changes.push(Change::Modified(path.to_owned()));
+            }
+            Some(old) if self.settings.attributes && old.ctime != new.ctime => {
+                effect.changes.push(Change::Metadata(path.to_owned()));
+            }
+            Some(_) => {}
+        }
     }
 
-    fn look(&self, path: &Path, stat: &Stat) -> Known {
+    fn know(&self, path: &Path, stat: &Stat) -> Known {
         let mut known = Known::new(stat);
-        if let Content::HashUpTo(most) = self.content
+        if let Content::HashUpTo(most) = self.settings.content
             && stat.kind == Kind::File
             && stat.size <= most
             && let Ok(bytes) = self.files.read(path)
         {
-            known.hash = hash(&bytes);
+            known.hash = hash_of_bytes(&bytes);
         }
         known
     }
+
+    /// Whether a tool has announced what `path` holds now; once.
+    fn is_expected(&mut self, now: Duration, path: &Path, stat: &Stat) -> bool {
+        let Some((hash, until)) = self.expected.get(path).copied() else {
+            return false;
+        };
+        let is_it = stat.kind == Kind::File
+            && now <= until
+            && self
+                .files
+                .read(path)
+                .is_ok_and(|bytes| hash_of_bytes(&bytes) == hash);
+        if is_it || now > until {
+            self.expected.remove(path);
+        }
+        is_it
+    }
+
+    /// Files that are gone may be gone because a root is, unseen, somewhere above its guard.
+    fn notice_lost_roots(&mut self, now: Duration, effect: &Effect) {
+        let roots: Vec<_> = effect
+            .removed
+            .keys()
+            .filter_map(|path| self.roots.of(path))
+            .collect();
+        for root in roots {
+            if self.is_attached(&root) == Some(true) && self.files.stat(&root, true).is_err() {
+                self.root_vanished(now, &root);
+            }
+        }
+    }
+
+    fn find_renames(&mut self, effect: &mut Effect) {
+        let pairs = self.pairs(effect);
+        if !self.settings.pair_renames {
+            return;
+        }
+        for (from, to) in pairs {
+            effect.removed.remove(&from);
+            effect.added.remove(&to);
+            effect.changes.push(Change::Renamed { from, to });
+        }
+    }
+
+    /// Old and new names of the same file: seen as a rename, or found with the same inode and look.
+    fn pairs(&mut self, effect: &Effect) -> Vec<(PathBuf, PathBuf)> {
+        let mut by_inode: BTreeMap<u64, (&Path, &Known)> = BTreeMap::new();
+        for (path, known) in &effect.removed {
+            by_inode.entry(known.ino).or_insert((path.as_path(), known));
+        }
+        let mut pairs = Vec::new();
+        for (to, known) in &effect.added {
+            let origin = self.renames.take_origin(to);
+            if by_inode.is_empty() {
+                continue;
+            }
+            let seen = origin.filter(|from| {
+                effect
+                    .removed
+                    .get(from)
+                    .is_some_and(|old| old.ino == known.ino)
+            });
+            let found = || {
+                let (from, old) = by_inode.get(&known.ino)?;
+                (known.ino != 0 && old.same(known)).then(|| from.to_path_buf())
+            };
+            if let Some(from) = seen.or_else(found) {
+                by_inode.remove(&known.ino);
+                pairs.push((from, to.clone()));
+            }
+        }
+        pairs
+    }
+
+    /// Replaces the files of directories that are gone by the directories, if that was asked for.
+    fn collapse(&mut self, effect: &mut Effect) {
+        let mut dropped = std::mem::take(&mut self.dropped);
+        dropped.sort();
+        for dir in dropped {
+            if self.table.contains_dir(&dir) || self.files.stat(&dir, true).is_ok() {
+                continue;
+            }
+            let before = effect.removed.len();
+            effect.removed.retain(|path, _| !path.starts_with(&dir));
+            if effect.removed.len() < before {
+                effect.changes.push(Change::Removed(dir));
+            }
+        }
+    }
 }
 
-/// The hash of a content; never 0, which stands for "not known".
-pub(crate) fn hash(bytes: &[u8]) -> u64 {
-    let mut hasher = std::hash::DefaultHasher::new();
-    hasher.write(bytes);
-    hasher.finish().max(1)
+/// Whether the consumer need not be told: the same content, as far as can be known.
+fn is_same(old: &Known, new: &Known, written: bool) -> bool {
+    if old.hash != 0 && new.hash != 0 {
+        old.hash == new.hash
+    } else {
+        // The clock of a file system is coarse: a second write within a tick of it leaves no trace.
+        old.same(new) && !written
+    }
 }

@@ -1,117 +1,257 @@
 //! The recursion: which directories are watched, and what is in them.
+//!
+//! Level by level: all directories of a level are watched, then listed, so that a deep tree costs one
+//! round trip to the backend per level and not per directory. A large level is listed by a second
+//! thread while the watches are still being installed, a part at a time, each part after its watches.
 
 use super::Core;
 use crate::backend::WatchError;
-use crate::files::Kind;
+use crate::files::{Entry, Files, Kind};
+use crate::matcher::Matcher;
+use crate::stats::Warning;
 use crate::table::Known;
+use ignore::gitignore::Gitignore;
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
+/// A level of more directories than this is listed by a second thread, in parts of this size.
+const PART: usize = 256;
+
+/// What is in a directory, as far as it is of interest.
+struct Listing {
+    entries: io::Result<Vec<Entry>>,
+    rules: Option<Gitignore>,
+}
+
+type Answers = Vec<(Result<(), WatchError>, Option<Listing>)>;
+
+fn list(files: &dyn Files, matcher: &Matcher, root: &Path, dir: &Path) -> Listing {
+    let rules = matcher.read_rules(files, dir);
+    let mut want = |name: &OsStr, kind: Kind| match kind {
+        Kind::File => matcher.file(root, &dir.join(name), rules.as_ref()),
+        // What it leads to may be either.
+        Kind::Link => true,
+        Kind::Dir | Kind::Other => false,
+    };
+    let entries = files.list(dir, &mut want).map(|mut entries| {
+        entries.retain(|entry| {
+            entry.stat.is_some()
+                || (entry.kind == Kind::Dir
+                    && matcher.dir(root, &dir.join(&entry.name), rules.as_ref()))
+        });
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        entries
+    });
+    Listing { entries, rules }
+}
+
 impl Core {
+    /// Watches and lists `dir`, a new directory, unless that has been done.
+    pub(super) fn adopt_found(&mut self, now: Duration, dir: &Path) {
+        if self.is_link(dir) && !self.link_dir(dir) {
+            return;
+        }
+        self.adopt(now, dir, false);
+    }
+
     /// Watches and lists `dir` and everything below it.
     ///
     /// At the start (`first`) what is found is what the consumer knows. Later it is compared with
     /// the table, and what differs waits for the next batch.
     pub(super) fn adopt(&mut self, now: Duration, dir: &Path, first: bool) {
         let mut level = vec![dir.to_owned()];
-        while !level.is_empty() {
-            let dirs: Vec<&Path> = level.iter().map(PathBuf::as_path).collect();
-            let answers = self.backend.watch_dirs(&dirs);
+        while !level.is_empty() && !self.inbox.is_stopped() {
+            let Some(root) = self.roots.of(dir) else {
+                return;
+            };
+            let answers = if level.len() > PART {
+                self.watch_and_list_apart(&root, &level)
+            } else {
+                self.watch_and_list(&root, &level)
+            };
             let mut next = Vec::new();
-            for (dir, answer) in level.iter().zip(answers) {
-                match answer {
-                    Ok(()) | Err(WatchError::Limit) => {
+            for (dir, (answer, listing)) in level.iter().zip(answers) {
+                match (answer, listing) {
+                    (Ok(()), Some(listing)) => {
+                        let known = self.table.is_live(dir);
                         self.table.set_live(dir, true);
-                        next.extend(self.list(now, dir, first));
+                        next.extend(self.apply(now, dir, listing, first && !known));
                     }
-                    Err(WatchError::Gone) => self.drop_dir(now, dir),
-                    Err(WatchError::Denied | WatchError::Other(_)) => {}
+                    (Ok(()), None) => {}
+                    (Err(WatchError::Gone), _) => self.drop_dir(now, dir),
+                    (Err(error), _) => self.cannot_watch(dir, &error.to_string()),
                 }
             }
             level = next;
         }
     }
 
-    /// Lists one live directory; the directories to enter next.
-    fn list(&mut self, now: Duration, dir: &Path, first: bool) -> Vec<PathBuf> {
-        let Some(root) = self.root_of(dir) else {
-            return Vec::new();
-        };
-        let relative = dir.strip_prefix(&root).unwrap_or(Path::new("")).to_owned();
-        let matcher = &self.matcher;
-        let mut want = |name: &OsStr, kind: Kind| {
-            matches!(kind, Kind::File | Kind::Link) && matcher.file(&relative.join(name))
-        };
-        let Ok(mut entries) = self.files.list(dir, &mut want) else {
-            self.drop_dir(now, dir);
-            return Vec::new();
-        };
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
-        let mut dirs = Vec::new();
-        let mut files = Vec::new();
-        for entry in entries {
-            if entry.kind == Kind::Dir && matcher.dir(&relative.join(&entry.name), &entry.name) {
-                dirs.push(dir.join(&entry.name));
-            }
-            if let Some(stat) = entry.stat {
-                files.push((entry.name.into_boxed_os_str(), Known::new(&stat)));
-            }
-        }
-        if first {
-            self.table.fill(dir, files);
-        } else {
-            self.compare(now, dir, &files);
-            self.drop_missing_dirs(now, dir, &dirs);
-        }
-        dirs
+    fn watch_and_list(&mut self, root: &Path, level: &[PathBuf]) -> Answers {
+        let dirs: Vec<&Path> = level.iter().map(PathBuf::as_path).collect();
+        let answers = self.sources.watch(&dirs).into_iter();
+        let (files, matcher) = (&*self.files, &self.matcher);
+        let with_listing = answers.zip(dirs).map(|(answer, dir)| {
+            let listing = answer.is_ok().then(|| list(files, matcher, root, dir));
+            (answer, listing)
+        });
+        with_listing.collect()
     }
 
-    /// Looks at the files of one directory again.
+    fn watch_and_list_apart(&mut self, root: &Path, level: &[PathBuf]) -> Answers {
+        let Self {
+            sources,
+            files,
+            matcher,
+            inbox,
+            ..
+        } = self;
+        let (files, matcher) = (&**files, &*matcher);
+        thread::scope(|scope| {
+            let (sender, parts) = mpsc::channel::<(&[PathBuf], Vec<Result<(), WatchError>>)>();
+            let lister = scope.spawn(move || {
+                let mut all = Answers::new();
+                for (dirs, answers) in parts {
+                    for (dir, answer) in dirs.iter().zip(answers) {
+                        let listing = answer.is_ok().then(|| list(files, matcher, root, dir));
+                        all.push((answer, listing));
+                    }
+                }
+                all
+            });
+            for part in level.chunks(PART) {
+                if inbox.is_stopped() {
+                    break;
+                }
+                let dirs: Vec<&Path> = part.iter().map(PathBuf::as_path).collect();
+                let answers = sources.watch(&dirs);
+                if sender.send((part, answers)).is_err() {
+                    break;
+                }
+            }
+            drop(sender);
+            match lister.join() {
+                Ok(all) => all,
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+
+    /// Looks at one live directory again.
     pub(super) fn scan(&mut self, now: Duration, dir: &Path) {
-        if !self.table.is_live(dir) {
-            return;
+        if self.roots.is_guard(dir) {
+            self.look_at_roots_in(now, dir);
         }
-        for found in self.list(now, dir, false) {
+        let Some(root) = self.roots.of(dir).filter(|_| self.table.is_live(dir)) else {
+            return;
+        };
+        let listing = list(&*self.files, &self.matcher, &root, dir);
+        for found in self.apply(now, dir, listing, false) {
             if !self.table.is_live(&found) {
                 self.adopt(now, &found, false);
             }
         }
     }
 
-    fn compare(&mut self, now: Duration, dir: &Path, files: &[(Box<OsStr>, Known)]) {
-        for (name, found) in files {
-            let path = dir.join(&**name);
-            if !self
-                .table
-                .get(&path)
-                .is_some_and(|known| known.same(found) && known.ctime == found.ctime)
-            {
-                self.debouncer.complete(now, &path);
+    /// Takes in the content of a directory; the directories to enter next.
+    fn apply(&mut self, now: Duration, dir: &Path, listing: Listing, first: bool) -> Vec<PathBuf> {
+        let entries = match listing.entries {
+            Ok(entries) => entries,
+            Err(error) if is_gone(&error) => {
+                self.drop_dir(now, dir);
+                return Vec::new();
+            }
+            Err(error) => {
+                self.cannot_watch(dir, &error.to_string());
+                return Vec::new();
+            }
+        };
+        self.matcher.set_rules(dir, listing.rules);
+        let mut dirs = Vec::new();
+        let mut files = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let path = dir.join(&entry.name);
+            match entry.stat {
+                None => dirs.push(path),
+                Some(stat) if entry.kind == Kind::File => {
+                    files.push((entry.name.into_boxed_os_str(), Known::new(&stat)));
+                }
+                Some(stat) => self.apply_link(path, entry.name.into(), stat, &mut dirs, &mut files),
             }
         }
-        let missing: Vec<_> = self
-            .table
-            .names_in(dir)
-            .filter(|name| {
-                files
-                    .binary_search_by(|(found, _)| (**found).cmp(name))
-                    .is_err()
-            })
-            .map(|name| dir.join(name))
-            .collect();
-        for path in missing {
-            self.debouncer.gone(now, &path);
+        if first {
+            self.table.fill(dir, files);
+            self.hashing.queue(dir);
+        } else {
+            self.compare(now, dir, &files);
+            for known in self.table.dirs_in(dir) {
+                if !dirs.contains(&known) && self.table.is_live(&known) {
+                    self.drop_dir(now, &known);
+                }
+            }
+        }
+        dirs
+    }
+
+    /// Takes in a symbolic link: as itself, or as what it leads to.
+    fn apply_link(
+        &mut self,
+        path: PathBuf,
+        name: Box<OsStr>,
+        link: crate::Stat,
+        dirs: &mut Vec<PathBuf>,
+        files: &mut Vec<(Box<OsStr>, Known)>,
+    ) {
+        let Some(root) = self.roots.of(&path) else {
+            return;
+        };
+        let is_file = self.matcher.file(&root, &path, None);
+        if !self.settings.follow_links {
+            if is_file {
+                files.push((name, Known::new(&link)));
+            }
+            return;
+        }
+        match self.files.stat(&path, true) {
+            Ok(stat) if stat.kind == Kind::Dir => {
+                if self.matcher.dir(&root, &path, None) && self.link_dir(&path) {
+                    dirs.push(path);
+                }
+            }
+            Ok(stat) if is_file => {
+                self.link_file(&path);
+                // Again, since the target is watched only now.
+                let stat = self.files.stat(&path, true).unwrap_or(stat);
+                files.push((name, Known::new(&stat)));
+            }
+            Ok(_) | Err(_) => {}
         }
     }
 
-    /// Drops the directories directly in `dir` that are not in `found`.
-    fn drop_missing_dirs(&mut self, now: Duration, dir: &Path, found: &[PathBuf]) {
-        for known in self.table.dirs_at(dir) {
-            let is_child = known.parent() == Some(dir);
-            if is_child && !found.contains(&known) && self.table.is_live(&known) {
-                self.drop_dir(now, &known);
+    fn compare(&mut self, now: Duration, dir: &Path, files: &[(Box<OsStr>, Known)]) {
+        for (name, found) in files {
+            let path = dir.join(&**name);
+            let same = |known: &Known| known.untouched(found);
+            if !self.table.get(&path).is_some_and(same) {
+                self.debouncer.complete(now, &path);
             }
+        }
+        let is_found = |name: &OsStr| {
+            files
+                .binary_search_by(|(found, _)| (**found).cmp(name))
+                .is_ok()
+        };
+        let missing: Vec<_> = self
+            .table
+            .files_in(dir)
+            .filter(|(name, _)| !is_found(name))
+            .map(|(name, _)| dir.join(name))
+            .collect();
+        for path in missing {
+            self.debouncer.gone(now, &path);
         }
     }
 
@@ -119,44 +259,69 @@ impl Core {
     pub(super) fn drop_dir(&mut self, now: Duration, dir: &Path) {
         let dirs = self.table.dirs_at(dir);
         let dirs: Vec<&Path> = dirs.iter().map(PathBuf::as_path).collect();
-        // A directory that was renamed is still watched under its old name.
-        self.backend.unwatch_dirs(&dirs);
+        self.sources.gone(&dirs);
         for dir in &dirs {
             self.table.set_live(dir, false);
         }
-        for file in self.table.files_below(dir) {
-            self.debouncer.gone(now, &file);
+        let files = self.table.files_below(dir);
+        for file in &files {
+            self.debouncer.gone(now, file);
         }
-        self.table.prune(dir);
+        if !files.is_empty() && self.settings.collapse_dirs {
+            self.dropped.push(dir.to_owned());
+        }
+        self.table.prune_below(dir);
+        self.lose(now, dir);
     }
 
-    /// Events were lost: plans to look at everything.
-    pub(super) fn lost_events(&mut self, now: Duration) {
-        if self.rescan_at.is_some() {
+    fn cannot_watch(&mut self, dir: &Path, why: &str) {
+        self.sources.warn(Warning::Unwatched {
+            path: dir.to_owned(),
+            why: why.to_owned(),
+        });
+    }
+
+    /// If `path` is an ignore file: looks at what it covers again, with its new rules.
+    pub(super) fn rules_changed(&mut self, now: Duration, path: &Path) {
+        let Some(dir) = path.parent().filter(|_| self.matcher.is_rule(path)) else {
+            return;
+        };
+        if !self.table.is_live(dir) {
             return;
         }
-        let recent = self
-            .last_rescan
-            .is_some_and(|last| now.saturating_sub(last) < super::RESCAN_MOST);
-        self.rescan_wait = if recent {
-            (self.rescan_wait * 2).min(super::RESCAN_MOST)
-        } else {
-            super::RESCAN_FIRST
+        let Some(root) = self.roots.of(dir) else {
+            return;
         };
-        self.rescan_at = Some(now + self.rescan_wait);
+        let rules = self.matcher.read_rules(&*self.files, dir);
+        self.matcher.set_rules(dir, rules);
+        self.forget_ignored(&root, dir);
+        self.adopt(now, dir, false);
     }
 
-    /// Looks at everything again, with new watches.
-    pub(super) fn rescan(&mut self, now: Duration) {
-        self.rescan_at = None;
-        self.last_rescan = Some(now);
-        self.rescanned = true;
-        // The old watches may belong to directories that were replaced unseen.
-        let _ = self.backend.reset();
-        let guards: Vec<&Path> = self.guards.iter().map(PathBuf::as_path).collect();
-        self.backend.watch_dirs(&guards);
-        for root in self.root_paths() {
-            self.attach(now, &root, false);
+    /// Forgets what the filter leaves out now, without a word: it still exists.
+    fn forget_ignored(&mut self, root: &Path, dir: &Path) {
+        for dir in self.table.dirs_at(dir) {
+            if dir != *root && self.table.contains_dir(&dir) && !self.matcher.dir(root, &dir, None)
+            {
+                let below = self.table.dirs_at(&dir);
+                let below: Vec<&Path> = below.iter().map(PathBuf::as_path).collect();
+                self.sources.unwatch(&below);
+                self.table.forget(&dir);
+                self.debouncer.forget(|path| path.starts_with(&dir));
+            }
+        }
+        for file in self.table.files_below(dir) {
+            if !self.roots.contains(&file) && !self.matcher.file(root, &file, None) {
+                self.table.remove(&file);
+                self.debouncer.forget(|path| path == file);
+            }
         }
     }
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }

@@ -1,0 +1,122 @@
+//! Symbolic links that are followed: one file with several names.
+//!
+//! The system reports a change under one name, of its own choice. For each followed link the place
+//! that it leads to is kept, and an event is taken to be about every name that leads to the same
+//! place. A link to one of the directories that it lies in is not followed, so that loops end.
+
+use super::Core;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// More links in a row than this are a loop.
+const MOST_IN_A_ROW: usize = 8;
+
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    /// A directory to the place that it really is.
+    dirs: BTreeMap<PathBuf, PathBuf>,
+    /// A file to the links that lead to it.
+    files: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
+}
+
+impl Links {
+    pub(super) fn is_empty(&self) -> bool {
+        self.dirs.is_empty() && self.files.is_empty()
+    }
+
+    /// Every name of what is at `path`.
+    pub(super) fn spellings(&self, path: &Path) -> BTreeSet<PathBuf> {
+        let mut real = path.to_owned();
+        for _ in 0..MOST_IN_A_ROW {
+            let link = real
+                .ancestors()
+                .find_map(|part| Some((part, self.dirs.get(part)?)));
+            match link {
+                Some((part, place)) => match real.strip_prefix(part) {
+                    Ok(rest) if !rest.as_os_str().is_empty() => real = place.join(rest),
+                    _ => break,
+                },
+                None => break,
+            }
+        }
+        let mut names = BTreeSet::from([path.to_owned()]);
+        for (link, place) in &self.dirs {
+            if let Ok(rest) = real.strip_prefix(place)
+                && !rest.as_os_str().is_empty()
+            {
+                names.insert(link.join(rest));
+            }
+        }
+        names.extend(self.files.get(&real).into_iter().flatten().cloned());
+        names.insert(real);
+        names
+    }
+}
+
+impl Core {
+    /// Whether to look through a link at `path`.
+    pub(super) fn follows(&self, path: &Path) -> bool {
+        self.settings.follow_links || self.roots.contains(path)
+    }
+
+    pub(super) fn is_link(&self, path: &Path) -> bool {
+        self.settings.follow_links
+            && self
+                .files
+                .stat(path, false)
+                .is_ok_and(|stat| stat.kind == crate::Kind::Link)
+    }
+
+    /// Takes note of a link to a directory; `false` if it must not be entered.
+    pub(super) fn link_dir(&mut self, path: &Path) -> bool {
+        let Ok(place) = self.files.real(path) else {
+            return false;
+        };
+        let Some(root) = self.roots.of(path) else {
+            return false;
+        };
+        let mut above = path
+            .ancestors()
+            .skip(1)
+            .take_while(|dir| dir.starts_with(&root));
+        if above.any(|dir| self.files.real(dir).is_ok_and(|dir| dir == place)) {
+            return false;
+        }
+        self.links.dirs.insert(path.to_owned(), place);
+        true
+    }
+
+    /// Takes note of a link to a file, and watches the directory of the file.
+    pub(super) fn link_file(&mut self, path: &Path) {
+        let Ok(place) = self.files.real(path) else {
+            return;
+        };
+        if let Some(dir) = place.parent() {
+            self.sources.watch(&[dir]);
+        }
+        let links = self.links.files.entry(place).or_default();
+        links.insert(path.to_owned());
+    }
+
+    /// Takes note of where a root really is, if links are followed.
+    pub(super) fn link_root(&mut self, path: &Path) {
+        if self.settings.follow_links
+            && let Ok(place) = self.files.real(path)
+            && place != path
+        {
+            self.links.dirs.insert(path.to_owned(), place);
+        }
+    }
+
+    pub(super) fn watch_link_targets(&mut self) {
+        let dirs: BTreeSet<_> = self
+            .links
+            .files
+            .keys()
+            .filter_map(|file| file.parent())
+            .collect();
+        let dirs: Vec<_> = dirs.into_iter().map(Path::to_owned).collect();
+        let dirs: Vec<&Path> = dirs.iter().map(PathBuf::as_path).collect();
+        self.sources.watch(&dirs);
+    }
+}

@@ -1,0 +1,168 @@
+//! Who watches a directory: the system, or the poller.
+//!
+//! The system does if it can. A directory on a mount without events is polled, and so is whatever is
+//! left when the system has no more watches; that is said once, with the way out.
+
+use crate::backend::poll::Poll;
+use crate::backend::{Backend, WatchError};
+use crate::mounts::Mounts;
+use crate::stats::Warning;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const WATCHES: (&str, &str) = (
+    "fs.inotify.max_user_watches",
+    "/proc/sys/fs/inotify/max_user_watches",
+);
+
+pub(super) struct Sources {
+    native: Option<Box<dyn Backend>>,
+    poll: Poll,
+    mounts: Mounts,
+    any_remote: bool,
+    watched: usize,
+    warnings: Vec<Warning>,
+    said_limit: bool,
+}
+
+impl Sources {
+    pub(super) fn new(
+        native: Option<Box<dyn Backend>>,
+        interval: Duration,
+        mounts: Mounts,
+    ) -> Self {
+        Self {
+            native,
+            poll: Poll::new(interval),
+            any_remote: mounts.any_remote(),
+            mounts,
+            watched: 0,
+            warnings: Vec::new(),
+            said_limit: false,
+        }
+    }
+
+    pub(super) fn warn(&mut self, warning: Warning) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
+    pub(super) fn take_warnings(&mut self) -> Vec<Warning> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// Watches or polls each directory. Never [`WatchError::Limit`].
+    pub(super) fn watch(&mut self, dirs: &[&Path]) -> Vec<Result<(), WatchError>> {
+        let Some(native) = &mut self.native else {
+            return self.poll.watch_dirs(dirs);
+        };
+        if self.any_remote && dirs.iter().any(|dir| self.mounts.remote(dir).is_some()) {
+            return dirs.iter().map(|dir| self.watch_one(dir)).collect();
+        }
+        let mut answers = native.watch_dirs(dirs);
+        let mut left = Vec::new();
+        for (dir, answer) in dirs.iter().zip(&mut answers) {
+            match answer {
+                Ok(()) => self.watched += 1,
+                Err(WatchError::Limit) => {
+                    left.push(*dir);
+                    *answer = Ok(());
+                }
+                Err(_) => {}
+            }
+        }
+        self.left_over(&left);
+        answers
+    }
+
+    fn watch_one(&mut self, dir: &Path) -> Result<(), WatchError> {
+        if let Some(kind) = self.mounts.remote(dir) {
+            let kind = kind.to_owned();
+            let parent_is_too = dir
+                .parent()
+                .and_then(|dir| self.mounts.remote(dir))
+                .is_some();
+            if !parent_is_too || self.poll.len() == 0 {
+                let path = dir.to_owned();
+                self.warn(Warning::Remote { path, kind });
+            }
+            self.poll.watch_dirs(&[dir]);
+            return Ok(());
+        }
+        let answer = self.native.as_mut().map(|native| native.watch_dirs(&[dir]));
+        match answer.and_then(|mut answers| answers.pop()) {
+            Some(Err(WatchError::Limit)) | None => self.left_over(&[dir]),
+            Some(answer) => return answer,
+        }
+        Ok(())
+    }
+
+    fn left_over(&mut self, dirs: &[&Path]) {
+        if dirs.is_empty() {
+            return;
+        }
+        self.poll.watch_dirs(dirs);
+        if !std::mem::replace(&mut self.said_limit, true) {
+            let value = std::fs::read_to_string(WATCHES.1).ok();
+            self.warnings.push(Warning::Limit {
+                limit: WATCHES.0,
+                value: value.and_then(|value| value.trim().parse().ok()),
+                watched: self.watched,
+                polled: dirs.len(),
+            });
+        }
+    }
+
+    pub(super) fn unwatch(&mut self, dirs: &[&Path]) {
+        self.watched = self.watched.saturating_sub(dirs.len());
+        self.poll.unwatch_dirs(dirs);
+        if let Some(native) = &mut self.native {
+            native.unwatch_dirs(dirs);
+        }
+    }
+
+    /// The directories are gone: the system has forgotten them, the poller is to.
+    pub(super) fn gone(&mut self, dirs: &[&Path]) {
+        self.watched = self.watched.saturating_sub(dirs.len());
+        self.poll.unwatch_dirs(dirs);
+    }
+
+    pub(super) fn barrier(&mut self) {
+        if let Some(native) = &mut self.native {
+            native.barrier();
+        }
+    }
+
+    /// Forgets every watch.
+    pub(super) fn reset(&mut self) {
+        self.watched = 0;
+        let _ = self.poll.reset();
+        if let Some(native) = &mut self.native
+            && let Err(error) = native.reset()
+        {
+            self.native = None;
+            self.warn(Warning::NoEvents(error.to_string()));
+        }
+    }
+
+    pub(super) fn polled(&self) -> usize {
+        self.poll.len()
+    }
+
+    pub(super) fn polled_dirs(&self) -> Vec<PathBuf> {
+        self.poll.dirs()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.poll.deadline()
+    }
+
+    pub(super) fn due(&mut self, now: Duration) -> Vec<PathBuf> {
+        self.poll.due(now)
+    }
+
+    pub(super) fn took(&mut self, now: Duration, time: Duration) {
+        self.poll.took(now, time);
+    }
+}
