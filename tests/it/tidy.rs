@@ -14,7 +14,7 @@ const ARROWS: [(&str, &[&str]); 5] = [
     ("watcher", &[]),
     ("module-graph", &["hmr-signals"]),
     ("hmr-cli", &["hmr-module-graph", "hmr-watcher"]),
-    ("hmr-python", &["hmr-cli"]),
+    ("hmr-python", &["hmr-cli", "hmr-module-graph"]),
 ];
 
 /// Where a foreign crate's name may stand in code, as beginnings of paths.

@@ -1,7 +1,7 @@
 //! The type of a module whose attribute reads are seen.
 //!
 //! A heap type below CPython's own module type with one slot changed: attribute lookup tells
-//! [`reads`](super::reads) before it looks. Modules keep their dict, their functions keep their
+//! [`reads`] before it looks. Modules keep their dict, their functions keep their
 //! globals, and a module turned back into a plain `ModuleType` is read at plain speed again.
 //!
 //! Kept true: the type adds no instance data, so `__class__` may be assigned in both directions.
