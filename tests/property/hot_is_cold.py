@@ -158,7 +158,7 @@ def main():
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=50)
     parser.add_argument("--edits", type=int, default=12)
-    parser.add_argument("--keep-going", action="store_true", help="count failures, shrink only the first")
+    parser.add_argument("--keep-going", action="store_true", help="show every failing seed, shrink none")
     options = parser.parse_args()
     kept = [int(line.split()[0]) for line in (HERE / "seeds.txt").read_text().splitlines() if line[:1].isdigit()]
     seeds = [*kept, *range(options.first, options.first + options.count)]
@@ -171,7 +171,7 @@ def main():
         except Wrong as wrong:
             failed.append(seed)
             print(f"seed {seed}: {wrong}", flush=True)
-            if len(failed) == 1:
+            if len(failed) == 1 and not options.keep_going:
                 small, text = shrink(history, cold)
                 print(f"\nshrunk: {text}")
                 show(small)
