@@ -329,6 +329,10 @@ impl Core {
             }
             stat => {
                 if let Some(from) = from {
+                    if stat.is_err() {
+                        // Gone again, and it may have been a directory.
+                        self.pair_dirs(&from, path, false);
+                    }
                     self.pair(&from, path, file);
                 }
                 if self.is_link(path) {
@@ -367,9 +371,11 @@ impl Core {
             }
         }
         if self.table.get(path).is_some() {
-            self.debouncer.gone(now, path);
-        } else if self.debouncer.waits(path) {
-            self.debouncer.complete(now, path);
+            self.gone(now, path);
+        } else if self.debouncer.waits(path) && self.files.stat(path, false).is_err() {
+            // The consumer has never seen it, and there is nothing to see. (The event alone does not
+            // say so: it may be about a directory that had this name before.)
+            self.debouncer.remove(path);
         }
     }
 }

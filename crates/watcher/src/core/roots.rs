@@ -55,10 +55,7 @@ impl Roots {
 
     /// The innermost root that `path` is at or below.
     pub(super) fn of(&self, path: &Path) -> Option<PathBuf> {
-        let above = self
-            .all
-            .iter()
-            .filter(|root| path.starts_with(&root.path));
+        let above = self.all.iter().filter(|root| path.starts_with(&root.path));
         let nearest = above.max_by_key(|root| root.path.as_os_str().len());
         nearest.map(|root| root.path.clone())
     }
@@ -167,7 +164,7 @@ impl Core {
         let Some(stat) = stat else {
             self.drop_dir(now, path);
             if self.table.get(path).is_some() {
-                self.debouncer.gone(now, path);
+                self.gone(now, path);
             }
             self.roots.retry_at = Some(now);
             return;
@@ -200,7 +197,7 @@ impl Core {
     pub(super) fn root_vanished(&mut self, now: Duration, path: &Path) {
         self.drop_dir(now, path);
         if self.table.get(path).is_some() {
-            self.debouncer.gone(now, path);
+            self.gone(now, path);
         }
         self.lose(now, path);
     }
@@ -232,6 +229,11 @@ impl Core {
     pub(super) fn retry_roots(&mut self, now: Duration) {
         self.roots.retry_at = None;
         for path in self.roots.lost() {
+            if let Some(parent) = path.parent()
+                && self.files.stat(parent, true).is_err()
+            {
+                self.roots.guards.remove(parent);
+            }
             // The guard first, so that what comes right after the look is seen.
             let guarded = self.guard(&path);
             if self.files.stat(&path, true).is_ok() {

@@ -235,9 +235,12 @@ impl Core {
         for (name, found) in files {
             let path = dir.join(&**name);
             let same = |known: &Known| known.untouched(found);
-            if !self.table.get(&path).is_some_and(same) {
-                self.debouncer.complete(now, &path);
+            match self.table.get(&path) {
+                Some(known) if same(known) => continue,
+                Some(_) => {}
+                None => self.found(found),
             }
+            self.debouncer.complete(now, &path);
         }
         let is_found = |name: &OsStr| {
             files
@@ -251,7 +254,7 @@ impl Core {
             .map(|(name, _)| dir.join(name))
             .collect();
         for path in missing {
-            self.debouncer.gone(now, &path);
+            self.gone(now, &path);
         }
     }
 
@@ -265,7 +268,7 @@ impl Core {
         }
         let files = self.table.files_below(dir);
         for file in &files {
-            self.debouncer.gone(now, file);
+            self.gone(now, file);
         }
         if !files.is_empty() && self.settings.collapse_dirs {
             self.dropped.push(dir.to_owned());

@@ -1,4 +1,8 @@
 //! The behaviours of `hmr-watcher`, through its public interface. One binary; modules by subject.
 
+mod cases;
 mod disk;
+mod props;
 mod real_fs;
+mod script;
+mod world;
