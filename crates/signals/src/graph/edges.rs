@@ -4,7 +4,7 @@
 //! the dependency's readers in order of creation. The list of the previous run is the prediction:
 //! as long as reads repeat, the cursor moves along it and nothing is linked or unlinked.
 
-use super::node::{CHECKING, FAILED, Frame, PENDING, QUEUED, RUNNING, WATCHED};
+use super::node::{CHECKING, FAILED, Frame, MISSED, PENDING, QUEUED, RUNNING, WATCHED};
 use super::node::{COMPUTATION, DIRTY, Graph, HAS_OUTPUTS, KIND, MARKED, NONE, NodeId, OUTPUT};
 
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,7 @@ impl Graph {
     pub(crate) fn start_leaf(&mut self, index: u32) {
         let stamp = self.next_stamp();
         let n = self.node_mut(index);
-        n.flags = n.flags & !(MARKED | CHECKING | FAILED) | RUNNING;
+        n.flags = n.flags & !(MARKED | CHECKING | FAILED | MISSED) | RUNNING;
         n.deps_tail = NONE;
         n.run_stamp = stamp;
     }
@@ -89,7 +89,7 @@ impl Graph {
         if n.flags & RUNNING == 0 {
             return;
         }
-        let (run, cursor) = (n.run_stamp, n.deps_tail);
+        let (flags, run, cursor) = (n.flags, n.run_stamp, n.deps_tail);
         let read = std::mem::replace(&mut self.node_mut(dep).read_stamp, run);
         if read == run {
             return;
@@ -99,24 +99,30 @@ impl Graph {
         } else {
             self.edge(cursor).next_dep
         };
-        if next != NONE && self.edge(next).dep == dep {
+        let doubtful = read > run && flags & MISSED != 0;
+        if next != NONE && self.edge(next).dep == dep && !doubtful {
             self.node_mut(sub).deps_tail = next;
             return;
         }
-        self.track_new(sub, dep, cursor, read);
+        self.track_new(sub, dep, next, read);
     }
 
-    /// A read that the previous run did not have at this place.
+    /// A read that the previous run did not have at this place, or that this run may have had.
     #[cold]
     #[inline(never)]
-    fn track_new(&mut self, sub: u32, dep: u32, cursor: u32, read: u32) {
+    fn track_new(&mut self, sub: u32, dep: u32, next: u32, read: u32) {
+        let cursor = self.node(sub).deps_tail;
         // Another run that began after ours read it too: whether we had is not known from stamps.
         if read > self.node(sub).run_stamp && self.already_read(sub, dep, cursor) {
             self.node_mut(dep).read_stamp = read;
-            return;
+        } else if next != NONE && self.edge(next).dep == dep {
+            self.node_mut(sub).deps_tail = next;
+        } else {
+            let link = self.link(sub, dep, cursor);
+            let n = self.node_mut(sub);
+            n.deps_tail = link;
+            n.flags |= MISSED;
         }
-        let link = self.link(sub, dep, cursor);
-        self.node_mut(sub).deps_tail = link;
     }
 
     /// Ends a run: drops the dependencies that were not read again; the node is Clean, or keeps
@@ -130,7 +136,8 @@ impl Graph {
     }
 
     /// [`Graph::finish`] for a node that is known to be there and running.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "`changed` is a constant at each call")]
     pub(crate) fn finish_run(&mut self, index: u32, changed: bool) {
         self.pop_run(index);
         let n = self.node_mut(index);

@@ -30,6 +30,9 @@ pub(crate) const QUEUED: u32 = 1 << 7;
 pub(crate) const HAS_OUTPUTS: u32 = 1 << 8;
 /// Dirty after a run that failed: the next mark passes on, although the node is marked already.
 pub(crate) const FAILED: u32 = 1 << 9;
+/// The current run read something that was not predicted, so that the rest of the previous list
+/// may name what was read already.
+pub(crate) const MISSED: u32 = 1 << 10;
 /// Bits from here on belong to the typed surface of this crate.
 pub(crate) const HOST_BITS: u32 = 16;
 /// Set for any state but clean.

@@ -15,6 +15,7 @@ mod laziness;
 mod ownership;
 mod panics;
 mod propagation;
+mod props;
 mod scale;
 mod untrack;
 mod writes;
