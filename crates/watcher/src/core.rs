@@ -361,7 +361,8 @@ impl Core {
             self.guard_vanished(now, path);
         }
         self.rules_changed(now, path);
-        if self.table.contains_dir(path) {
+        // Once: the system may say it twice, the second time after the new name.
+        if self.table.is_live(path) {
             self.drop_dir(now, path);
             // The event may be about one that was there before the present one.
             let follow = self.settings.follow_links;

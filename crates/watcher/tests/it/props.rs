@@ -48,7 +48,8 @@ struct Kernel {
     disk: MemoryFiles,
     /// What notify believes: the name that was asked for, and the inode that was there.
     watches: BTreeMap<PathBuf, u64>,
-    queue: VecDeque<Raw>,
+    /// Events, and whether notify drops its watch when it hands them over.
+    queue: VecDeque<(Raw, bool)>,
     sink: Option<Sink>,
     todo: VecDeque<Step>,
     cookie: u64,
@@ -81,8 +82,21 @@ impl Kernel {
 
     fn tell(&mut self, path: &Path, raw: impl Fn(PathBuf) -> Raw) {
         for name in self.names(path) {
-            self.queue.push_back(raw(name));
+            let drops = matches!(raw(name.clone()), Raw::Removed(_) | Raw::MovedFrom { .. });
+            self.queue.push_back((raw(name), drops));
         }
+    }
+
+    /// What a watched directory says about itself, after its parent has.
+    fn tell_itself(&mut self, ino: Option<u64>, raw: impl Fn(PathBuf) -> Raw) {
+        let labels = self
+            .watches
+            .iter()
+            .filter(|(_, watched)| Some(**watched) == ino);
+        let told: Vec<_> = labels
+            .map(|(label, _)| (raw(label.clone()), false))
+            .collect();
+        self.queue.extend(told);
     }
 
     fn remove(&mut self, path: &Path) {
@@ -90,6 +104,8 @@ impl Kernel {
         for entry in entries {
             self.remove(&path.join(entry.name));
         }
+        let ino = self.ino(path);
+        self.tell_itself(ino, Raw::Removed);
         self.tell(path, Raw::Removed);
         // The kernel's watch dies with the inode; the name stays with notify until it is told.
         self.disk.remove(path);
@@ -105,6 +121,8 @@ impl Kernel {
         self.tell(from, |path| Raw::MovedFrom { path, cookie });
         self.disk.rename(from, to);
         self.tell(to, |path| Raw::MovedTo { path, cookie });
+        let ino = self.ino(to);
+        self.tell_itself(ino, |path| Raw::MovedFrom { path, cookie: 0 });
     }
 
     fn write(&mut self, path: &Path) {
@@ -120,10 +138,10 @@ impl Kernel {
 
     fn deliver(&mut self, most: usize) {
         for _ in 0..most {
-            let Some(raw) = self.queue.pop_front() else {
+            let Some((raw, drops)) = self.queue.pop_front() else {
                 return;
             };
-            if let Raw::Removed(path) | Raw::MovedFrom { path, .. } = &raw {
+            if drops && let Raw::Removed(path) | Raw::MovedFrom { path, .. } = &raw {
                 self.watches.retain(|label, _| !label.starts_with(path));
             }
             if let Some(sink) = &self.sink {
