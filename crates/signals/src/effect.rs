@@ -205,7 +205,7 @@ fn make<F: FnMut() + 'static>(
         rt.depth.set(1);
         // SAFETY: the block of the node made above.
         let result = catch_unwind(AssertUnwindSafe(|| unsafe {
-            run::<F>(data.cast(), rt, id)
+            run::<F>(data.cast(), rt, id);
         }));
         let flushed = rt.leave_batch();
         if let Err(panic) = result {

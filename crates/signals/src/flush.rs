@@ -204,7 +204,7 @@ impl Inner {
     fn run_queue(&'static self, progress: &mut Progress) {
         while let Some((id, flags)) = self.g(Graph::pop_queue) {
             progress.runs += 1;
-            if progress.runs + progress.base / 2 > progress.limit && !self.may_run(id, progress) {
+            if progress.runs + progress.base / 2 > progress.limit && !Self::may_run(id, progress) {
                 self.give_up(id);
                 continue;
             }
@@ -294,7 +294,7 @@ impl Inner {
     }
 
     #[cold]
-    fn may_run(&self, id: NodeId, progress: &mut Progress) -> bool {
+    fn may_run(id: NodeId, progress: &mut Progress) -> bool {
         let heat = progress.heat.get_or_insert_default();
         if heat.stopped.contains_key(&id) {
             return false;

@@ -1,7 +1,7 @@
 //! The algorithm core: which computations read what, and what has to run after a change.
 //!
 //! A [`Graph`] holds sources, computations, and outputs (one computation may have many). It keeps
-//! no values and calls no code: a [`Host`] owns those, and [`settle`] asks it to recompute.
+//! no values and calls no code: a [`Host`] owns those, and [`settle()`] asks it to recompute.
 //!
 //! The algorithm is push-pull, and each phase is a loop, never a recursion:
 //! 1. **Mark** (push): a changed source makes its direct readers [`State::Dirty`] and everything

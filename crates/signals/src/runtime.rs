@@ -419,9 +419,9 @@ impl Inner {
         });
         self.slots(|slots| {
             if keep {
-                slots.clear()
+                slots.clear();
             } else {
-                *slots = Vec::new()
+                *slots = Vec::new();
             }
         });
         if keep {

@@ -321,12 +321,11 @@ impl<T: 'static> Signal<T> {
     #[cold]
     fn not_writable(&self, memo: u32) -> Error {
         let target = self.raw.rt.place(self.raw.id);
-        if memo != NONE {
-            let memo = self.raw.rt.place_of(memo);
-            Error::WriteInMemo { target, memo }
-        } else {
-            Error::Borrowed(target)
+        if memo == NONE {
+            return Error::Borrowed(target);
         }
+        let memo = self.raw.rt.place_of(memo);
+        Error::WriteInMemo { target, memo }
     }
 
     /// Notes a write in the open batch; `true` for the first one.
@@ -421,5 +420,10 @@ impl Trigger {
     #[track_caller]
     pub fn dispose(&self) {
         self.signal.dispose();
+    }
+
+    /// The node in the graph, for dumps and traces.
+    pub fn node(&self) -> NodeId {
+        self.signal.raw.id
     }
 }

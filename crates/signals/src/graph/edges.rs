@@ -428,12 +428,12 @@ impl Graph {
         self.stamp = 1;
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn edge(&self, link: u32) -> &Link {
         super::arena::at(&self.links, link)
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn edge_mut(&mut self, link: u32) -> &mut Link {
         super::arena::at_mut(&mut self.links, link)
     }

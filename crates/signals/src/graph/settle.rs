@@ -14,7 +14,7 @@ pub trait Host {
     /// Lends the graph for a moment. No user code runs inside `f`, so a `RefCell` will do.
     fn graph<R>(&self, f: impl FnOnce(&mut Graph) -> R) -> R;
 
-    /// Runs a computation: [`Graph::start`], then for each read a [`settle`] of the dependency and
+    /// Runs a computation: [`Graph::start`], then for each read a [`settle()`] of the dependency and
     /// a [`Graph::read`], then [`Graph::finish`]; with [`Graph::output_changed`] for each output
     /// that got a new value. A run that unwinds or returns without `finish` is aborted.
     fn recompute(&self, node: NodeId);

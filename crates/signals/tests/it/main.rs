@@ -6,11 +6,13 @@
 )]
 
 mod batch;
+mod collections;
 mod core;
 mod cycles;
 mod dynamic;
 mod effects;
 mod equality;
+mod features;
 mod laziness;
 mod ownership;
 mod panics;

@@ -67,11 +67,14 @@ impl Handle {
     }
 }
 
+/// How often an effect ran, and what it saw last.
+type Seen = Rc<Cell<(u32, Option<i64>)>>;
+
 struct World {
     rt: Runtime,
     all: Vec<Handle>,
     runs: Rc<RefCell<Vec<u32>>>,
-    seen: Vec<Rc<Cell<(u32, Option<i64>)>>>,
+    seen: Vec<Seen>,
     effects: Vec<Effect>,
 }
 
