@@ -285,9 +285,11 @@ impl Inner {
             };
             let touched = |f: u32| f & DIRTY != 0;
             if self.flags(id).is_some_and(touched) {
-                let changed = catch_unwind(AssertUnwindSafe(|| self.commit_signal(id)));
-                // A comparison that panics counts as a change: nobody is left with a stale value.
-                let changed = keep_first(panic, changed).unwrap_or(true);
+                let changed = self.commit_plain(id).unwrap_or_else(|| {
+                    let changed = catch_unwind(AssertUnwindSafe(|| self.commit_signal(id)));
+                    // A comparison that panics is a change: nobody is left with a stale value.
+                    keep_first(panic, changed).unwrap_or(true)
+                });
                 self.g(|g| g.source_settled(id, changed));
             }
         }

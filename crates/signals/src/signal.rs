@@ -46,10 +46,14 @@ impl<T: 'static, E: Equality<T>> Table<T, E> {
                 block.equality.same(&block.head.value, new)
             },
             commit: |block| {
-                // SAFETY: callers pass the block of such a node, lent, and nobody else writes it.
-                let block = unsafe { &mut *block.cast::<Block<T, E>>() };
-                let old = block.head.old.take();
-                old.is_none_or(|old| !block.equality.same(&old, &block.head.value))
+                let block = block.cast::<Block<T, E>>();
+                // SAFETY: callers pass the block of such a node. Only `old` is changed, which is
+                // never lent; the value and the policy are looked at, as others may do meanwhile.
+                let (old, value, equality) = unsafe {
+                    let old = (*block).head.old.take();
+                    (old, &(*block).head.value, &(*block).equality)
+                };
+                old.is_none_or(|old| !equality.same(&old, value))
             },
             drop: |block, _| {
                 // SAFETY: callers pass the block of such a node, which nobody uses any more.
@@ -356,6 +360,20 @@ fn drop_then_flush<T>(rt: &'static Inner, old: T) -> Result<(), Error> {
 }
 
 impl Inner {
+    /// [`Inner::commit_signal`] for a live signal whose comparison runs no user code.
+    #[inline]
+    pub(crate) fn commit_plain(&self, id: NodeId) -> Option<bool> {
+        let slot = self.slot(id.index);
+        if !slot.vtable.plain {
+            return None;
+        }
+        let forced = self.flags(id).unwrap_or(0) & flag::FORCED != 0;
+        self.set_flags(id.index, 0, flag::FORCED);
+        // SAFETY: the node is a live signal (only signals are touched); no user code runs, so that
+        // nobody else looks at the block meanwhile.
+        Some(unsafe { (slot.vtable.commit)(slot.data) } || forced)
+    }
+
     /// Whether a signal that was written in the batch really changed; it forgets the value before.
     pub(crate) fn commit_signal(&'static self, id: NodeId) -> bool {
         let Some(flags) = self.flags(id) else {

@@ -143,7 +143,12 @@ fn settle_marked<H: Host>(host: &H, target: u32, flags: u32) -> Result<(), Cycle
     }
     let eager = host.eager_dependencies();
     if flags & DIRTY != 0 && (!eager || flags & CHECKING != 0) {
+        let walk = Walk {
+            host,
+            base: host.graph(|g| g.stack.len()),
+        };
         recompute(host, target);
+        drop(walk);
         return Ok(());
     }
     let walk = Walk {
@@ -188,9 +193,13 @@ fn commit<H: Host>(host: &H, index: u32) {
 fn recompute<H: Host>(host: &H, index: u32) {
     let (id, base) = host.graph(|g| (g.id(index), g.stack.len()));
     host.event(Event::Recompute(id));
-    let walk = Walk { host, base };
     host.recompute(id);
-    drop(walk);
+    // A run that was not finished is aborted; if it unwinds, by the guard of the caller.
+    host.graph(|g| {
+        if g.stack.len() > base {
+            g.unwind_to(base);
+        }
+    });
 }
 
 /// Takes the frames above its base off the stack again, also when user code unwinds.
