@@ -18,7 +18,7 @@ pub use vec::ReactiveVec;
 use crate::error::Error;
 use crate::runtime::{Cx, NONE};
 use crate::scope::Scope;
-use crate::signal::Trigger;
+use crate::trigger::Trigger;
 
 /// The triggers of a collection, by item.
 pub(crate) struct Tracker<K> {

@@ -8,7 +8,8 @@ use crate::error::Error;
 use crate::flush::FlushError;
 use crate::graph::{COMPUTATION, DIRTY, NodeId, WATCHED};
 use crate::memo::over;
-use crate::runtime::{Ctx, Cx, Inner, Kind, NONE, VTable, flag};
+use crate::runtime::{Ctx, Cx, Inner, NONE};
+use crate::slot::{Kind, VTable, flag};
 
 struct Table<F>(std::marker::PhantomData<F>);
 

@@ -10,7 +10,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use crate::error::Error;
 use crate::graph::{COMPUTATION, DIRTY, Graph, Host, KIND, MARKED, NodeId, RUNNING};
 use crate::owner::{Panic, keep_first};
-use crate::runtime::{Ctx, Cx, Inner, NONE, flag};
+use crate::runtime::{Ctx, Cx, Inner, NONE};
+use crate::slot::flag;
 
 /// Runs of one flush, beyond one per live node, before effects count as restless.
 pub(crate) const DEFAULT_BUDGET: usize = 100_000;

@@ -22,7 +22,10 @@ mod check;
 mod edges;
 mod mark;
 mod node;
+mod run;
 mod settle;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use node::{COMPUTATION, DIRTY, HOST_BITS, KIND, MARKED, RUNNING, SOURCE, WATCHED};
 pub use node::{Graph, NodeId, State};

@@ -1,3 +1,5 @@
+//! Fine-grained reactive signals, and the graph algorithm below them.
+//!
 #![doc = include_str!("../README.md")]
 //!
 //! # Rules
@@ -44,6 +46,7 @@ mod future;
 pub mod graph;
 mod handle;
 mod host;
+mod linked;
 #[cfg(feature = "sync")]
 mod mailbox;
 mod memo;
@@ -54,7 +57,9 @@ mod scope;
 mod selector;
 mod signal;
 mod slab;
+mod slot;
 mod trace;
+mod trigger;
 
 pub use collections::{ReactiveMap, ReactiveSet, ReactiveVec};
 pub use effect::Effect;
@@ -62,11 +67,14 @@ pub use equality::{ByBits, ByPartialEq, ByPointer, Equality, Never};
 pub use error::{Error, Place};
 #[cfg(feature = "async")]
 pub use future::{Changes, Resource, Task};
+pub use linked::Linked;
 #[cfg(feature = "sync")]
 pub use mailbox::{Inbox, Mailbox};
-pub use memo::{Linked, Memo};
-pub use runtime::{Cx, Kind, Runtime};
+pub use memo::Memo;
+pub use runtime::{Cx, Runtime};
 pub use scope::{Scope, Stored};
 pub use selector::Selector;
-pub use signal::{Signal, Trigger};
+pub use signal::Signal;
+pub use slot::Kind;
 pub use trace::TraceEvent;
+pub use trigger::Trigger;

@@ -7,12 +7,13 @@
 use std::alloc::Layout;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 
-use crate::equality::{ByPartialEq, Equality, Never};
+use crate::equality::{ByPartialEq, Equality};
 use crate::error::Error;
 use crate::flush::FlushError;
 use crate::graph::{DIRTY, NodeId, SOURCE};
 use crate::handle::{Loan, Raw, is_plain};
-use crate::runtime::{Cx, Inner, Kind, NONE, VTable, flag};
+use crate::runtime::{Cx, Inner, NONE};
+use crate::slot::{Kind, VTable, flag};
 
 /// The start of a signal's block, whatever its policy.
 #[repr(C)]
@@ -121,17 +122,6 @@ impl Cx {
         make(self.inner(), value, equality, false, Location::caller())
     }
 
-    /// Makes a signal without a value, to notify readers by hand.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the runtime has been dropped.
-    #[track_caller]
-    pub fn trigger(&self) -> Trigger {
-        let signal = make(self.inner(), (), Never, true, Location::caller());
-        Trigger { signal }
-    }
-
     /// [`Cx::signal`], or an error if the runtime has been dropped.
     ///
     /// # Errors
@@ -151,7 +141,7 @@ impl Cx {
 }
 
 #[inline]
-fn make<T: 'static, E: Equality<T>>(
+pub(crate) fn make<T: 'static, E: Equality<T>>(
     rt: &'static Inner,
     value: T,
     equality: E,
@@ -386,62 +376,5 @@ impl Inner {
         let changed = unsafe { (slot.vtable.commit)(slot.data) };
         drop(loan);
         changed || flags & flag::FORCED != 0
-    }
-}
-
-/// A signal without a value: readers run each time it is notified.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Trigger {
-    signal: Signal<()>,
-}
-
-impl Trigger {
-    /// Makes the running computation depend on this trigger.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the trigger has been disposed.
-    #[track_caller]
-    pub fn track(&self) {
-        self.signal.get();
-    }
-
-    /// Whether it is there; if so, [`Trigger::track`].
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Disposed`].
-    pub fn try_track(&self) -> Result<(), Error> {
-        self.signal.try_get()
-    }
-
-    /// Tells everybody who tracks it. In a batch, once at its end.
-    ///
-    /// # Panics
-    ///
-    /// As [`Signal::set`].
-    #[track_caller]
-    pub fn notify(&self) {
-        self.signal.set(());
-    }
-
-    /// [`Trigger::notify`], with what goes wrong as an error.
-    ///
-    /// # Errors
-    ///
-    /// As [`Signal::try_set`].
-    pub fn try_notify(&self) -> Result<(), Error> {
-        self.signal.try_set(())
-    }
-
-    /// Removes it. Nothing happens if it has gone already.
-    #[track_caller]
-    pub fn dispose(&self) {
-        self.signal.dispose();
-    }
-
-    /// The node in the graph, for dumps and traces.
-    pub fn node(&self) -> NodeId {
-        self.signal.raw.id
     }
 }
