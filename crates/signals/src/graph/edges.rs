@@ -63,6 +63,29 @@ impl Graph {
         })
     }
 
+    /// Starts or stops noting which nodes get their first reader or lose their last one; see
+    /// [`Graph::take_observations`].
+    pub fn record_observations(&mut self, on: bool) {
+        self.observations = on.then(Vec::new);
+    }
+
+    /// The nodes that became observed (`true`) or unobserved since the last call, oldest first. A
+    /// host can start a timer or a watcher for the one and stop it for the other, when no run is in
+    /// progress: a run that repeats its reads never causes any, one that swaps them causes both.
+    pub fn take_observations(&mut self) -> Vec<(NodeId, bool)> {
+        self.observations
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    fn observed(&mut self, index: u32, now: bool) {
+        let id = self.id(index);
+        if let Some(notes) = &mut self.observations {
+            notes.push((id, now));
+        }
+    }
+
     /// Adds the edge `sub` -> `dep` behind `after` in the reader's list.
     pub(crate) fn link(&mut self, sub: u32, dep: u32, after: u32) -> u32 {
         let next_dep = if after == NONE {
@@ -101,6 +124,7 @@ impl Graph {
         }
         if prev_sub == NONE {
             self.node_mut(dep).subs = index;
+            self.observed(dep, true);
         } else {
             self.edge_mut(prev_sub).next_sub = index;
         }
@@ -131,6 +155,9 @@ impl Graph {
             self.node_mut(edge.dep).subs_tail = edge.prev_sub;
         } else {
             self.edge_mut(edge.next_sub).prev_sub = edge.prev_sub;
+        }
+        if edge.prev_sub == NONE && edge.next_sub == NONE {
+            self.observed(edge.dep, false);
         }
         self.live_links -= 1;
         let free = self.free_link;

@@ -120,6 +120,8 @@ pub struct Graph {
     pub(crate) stack: Vec<Frame>,
     /// Scratch of the marking loop: edges still to follow.
     pub(crate) todo: Vec<u32>,
+    /// Nodes that got their first reader or lost their last one. `None` unless asked for.
+    pub(crate) observations: Option<Vec<(NodeId, bool)>>,
     /// By slot: what marked the node last. `None` unless asked for, since it costs a store per mark.
     pub(crate) causes: Option<Vec<u32>>,
 }
@@ -146,6 +148,7 @@ impl Graph {
             queue_head: 0,
             stack: Vec::new(),
             todo: Vec::new(),
+            observations: None,
             causes: None,
         }
     }
@@ -305,6 +308,7 @@ impl Graph {
         self.queue_head = 0;
         self.stack.clear();
         self.todo.clear();
+        self.observations = None;
         self.causes = None;
     }
 
