@@ -78,14 +78,8 @@ impl Manual {
     pub fn send(&self, raw: Raw) -> bool {
         let mut state = self.lock();
         let path = match &raw {
-            Raw::Dirty(path)
-            | Raw::Closed(path)
-            | Raw::Attrib(path)
-            | Raw::Created(path)
-            | Raw::MovedTo { path, .. }
-            | Raw::Removed(path)
-            | Raw::MovedFrom { path, .. } => path.parent(),
-            Raw::Scan(_) | Raw::Overflow | Raw::Error(_) => None,
+            Raw::Scan(_) => None,
+            raw => raw.path().and_then(Path::parent),
         };
         let itself = match &raw {
             Raw::Removed(path) | Raw::MovedFrom { path, .. } => state.dirs.contains(path),

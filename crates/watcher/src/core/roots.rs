@@ -7,6 +7,7 @@
 use super::Core;
 use crate::error::{Error, ErrorKind};
 use crate::files::{Kind, Stat};
+use crate::inbox::Narrow;
 use crate::stats::Warning;
 use crate::table::Known;
 use std::collections::BTreeSet;
@@ -88,6 +89,7 @@ impl Core {
             id: None,
         });
         self.guard(path);
+        self.narrow();
         self.attach(now, path, true);
         Ok(())
     }
@@ -129,7 +131,27 @@ impl Core {
         self.sources.unwatch(&unwatch);
         let roots = &self.roots;
         self.debouncer.forget(|pending| roots.of(pending).is_none());
+        self.narrow();
         Ok(())
+    }
+
+    /// Tells the inbox what counts in the guards.
+    ///
+    /// Everything else there is left out before it wakes anybody: the parent of a project may be a
+    /// home directory, where something is written all the time.
+    pub(super) fn narrow(&self) {
+        let outside = |guard: &&PathBuf| self.roots.of(guard).is_none();
+        let linked = |guard: &&PathBuf| !self.links.leads_into(guard);
+        let guards = self.roots.guards.iter().filter(outside).filter(linked);
+        self.inbox.set_narrow(Narrow {
+            dirs: guards.cloned().collect(),
+            entries: self
+                .roots
+                .paths()
+                .into_iter()
+                .chain(self.roots.guards())
+                .collect(),
+        });
     }
 
     /// Whether `path` is there and watched; `None` if it was not asked for.
@@ -150,6 +172,7 @@ impl Core {
         let watched = matches!(answers.first(), Some(Ok(())));
         if watched {
             self.roots.guards.insert(parent.to_owned());
+            self.narrow();
         }
         watched
     }

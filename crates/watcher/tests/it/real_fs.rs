@@ -389,3 +389,18 @@ fn an_idle_watcher_is_never_woken() {
     );
     disk.nothing_else();
 }
+
+/// [64]
+#[test]
+fn what_happens_beside_a_root_wakes_nobody() {
+    let mut disk = disk(&["m.py"]);
+    let before = disk.watcher.stats().events;
+    for n in 0..100 {
+        put(&disk.outside().join(format!("beside{n}.py")), "x");
+    }
+    disk.write("m.py", "edited");
+    assert_eq!(disk.batch(), ["modified m.py"]);
+    let events = disk.watcher.stats().events - before;
+    assert!(events < 10, "{events} events");
+    disk.nothing_else();
+}

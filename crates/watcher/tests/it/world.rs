@@ -1,12 +1,13 @@
-//! What the commands of a script do: to the disk in memory, to the scripted backend, to the clock.
+//! The world of a script: a disk in memory, a scripted backend, a clock, and a watcher on them.
 //!
-//! A command like `save` does what a program does, and sends the events that a kernel would: those
-//! about directories that are not watched are not delivered. `fs` commands change the disk silently.
+//! Settings, the passing of time and what is shown are here; what programs do is in `actions`.
 
 use hmr_watcher::{
-    Batch, Builder, Change, Choice, Clock, Content, Debounce, FakeClock, Files, Filter, Manual,
-    MemoryFiles, Mounts, Raw, WatchError, Watcher,
+    Batch, Builder, Change, Choice, Clock, Content, Debounce, Entry, FakeClock, Files, Filter,
+    Kind, Manual, MemoryFiles, Mounts, Stat, Watcher,
 };
+use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,8 +20,8 @@ pub(crate) struct World {
     debounce: Debounce,
     roots: Vec<PathBuf>,
     pub(crate) watcher: Option<Watcher>,
-    cookie: u64,
-    writes: u32,
+    pub(crate) cookie: u64,
+    pub(crate) writes: u32,
     show_seq: bool,
     failed: bool,
 }
@@ -59,7 +60,7 @@ fn ms(text: &str) -> Duration {
     )
 }
 
-fn full(path: &str) -> PathBuf {
+pub(crate) fn full(path: &str) -> PathBuf {
     let path = Path::new("/r").join(path);
     path.components().collect()
 }
@@ -151,6 +152,11 @@ impl World {
             (_, "follow") => builder.follow_links(on),
             (_, "wait_for_root") => builder.wait_for_root(on),
             (_, "poll") => builder.backend(Choice::Poll(ms(value))),
+            (_, "slow") => {
+                let (disk, clock) = (self.disk.clone(), self.clock.clone());
+                let time = ms(value);
+                builder.files(Slow { disk, clock, time })
+            }
             (_, "poll_interval") => builder.poll_interval(ms(value)),
             (_, "mount") => {
                 let (place, kind) = value.split_once(':').expect("place:kind");
@@ -204,150 +210,6 @@ impl World {
         } else {
             self.disk.write(full(path), content);
         }
-    }
-
-    fn silently(&mut self, args: &[&str]) {
-        match args {
-            ["write", path] => {
-                self.writes += 1;
-                self.disk
-                    .write(full(path), format!("write {}", self.writes));
-            }
-            ["write", path, content] => self.disk.write(full(path), content),
-            ["unseen", path, content] => self.disk.write_unseen(full(path), content),
-            ["mkdir", path] => self.disk.mkdir(full(path)),
-            ["link", path, target] => self.disk.link(full(path), full(target)),
-            ["rm", path] => self.disk.remove(full(path)),
-            ["mv", from, to] => self.disk.rename(full(from), full(to)),
-            _ => panic!("no such thing to do silently: {args:?}"),
-        }
-    }
-
-    /// Does what a program does and sends what a kernel sends.
-    fn act(&mut self, word: &str, args: &[&str]) -> Option<String> {
-        let path = full(args.first().copied().unwrap_or_default());
-        match word {
-            "save" => {
-                self.write(&path, args.get(1).copied());
-                self.backend.send(Raw::Closed(path));
-            }
-            "write" => self.write(&path, args.get(1).copied()),
-            "close" => drop(self.backend.send(Raw::Closed(path))),
-            "atomic" => {
-                let temporary = full(&format!("{}.tmp", args[0]));
-                self.write(&temporary, None);
-                self.backend.send(Raw::Closed(temporary.clone()));
-                self.rename(&temporary, &path);
-            }
-            "vim" => {
-                let (probe, backup) = (full("4913"), full(&format!("{}~", args[0])));
-                self.write(&probe, Some("probe"));
-                self.backend.send(Raw::Closed(probe.clone()));
-                self.remove(&probe);
-                self.rename(&path, &backup);
-                self.write(&path, None);
-                self.backend.send(Raw::Closed(path.clone()));
-                self.backend.send(Raw::Attrib(path));
-                self.remove(&backup);
-            }
-            "mv" => self.rename(&path, &full(args[1])),
-            "rm" => self.remove(&path),
-            "mkdir" => {
-                self.disk.mkdir(&path);
-                self.backend.send(Raw::Created(path));
-            }
-            "link" => {
-                self.disk.link(&path, full(args[1]));
-                self.backend.send(Raw::Created(path));
-            }
-            "touch" => {
-                self.disk.touch(&path);
-                self.backend.send(Raw::Attrib(path));
-            }
-            "read" => drop(self.disk.read(&path)),
-            "event" => self.event(args),
-            "deny" => self.disk.deny(path),
-            "allow" => self.disk.allow(path),
-            "refuse" => self.backend.refuse(path, WatchError::Denied),
-            "limit" => self.backend.limit(args[0].parse().expect("a number")),
-            "broken" => self.backend.refuse_to_start(WatchError::Limit),
-            "pause" => self.watcher().pause(),
-            "resume" => self.watcher().resume(),
-            "stop" => self.watcher().stop(),
-            "expect" => self
-                .watcher()
-                .expect_write(&path, args[1].as_bytes())
-                .expect("absolute"),
-            "add" => return self.watcher().add_path(&path).err().map(|e| e.to_string()),
-            "remove" => {
-                return self
-                    .watcher()
-                    .remove_path(&path)
-                    .err()
-                    .map(|e| e.to_string());
-            }
-            _ => panic!("no such command: {word}"),
-        }
-        None
-    }
-
-    fn event(&mut self, args: &[&str]) {
-        let path = || full(args[1]);
-        let cookie = || args[2].parse().expect("a cookie");
-        let raw = match args[0] {
-            "dirty" => Raw::Dirty(path()),
-            "closed" => Raw::Closed(path()),
-            "created" => Raw::Created(path()),
-            "removed" => Raw::Removed(path()),
-            "attrib" => Raw::Attrib(path()),
-            "from" => Raw::MovedFrom {
-                path: path(),
-                cookie: cookie(),
-            },
-            "to" => Raw::MovedTo {
-                path: path(),
-                cookie: cookie(),
-            },
-            "scan" => Raw::Scan(path()),
-            "overflow" => Raw::Overflow,
-            "error" => Raw::Error(args[1..].join(" ")),
-            other => panic!("no such event: {other}"),
-        };
-        self.backend.send(raw);
-    }
-
-    fn write(&mut self, path: &Path, content: Option<&str>) {
-        let is_new = self.disk.stat(path, true).is_err();
-        self.writes += 1;
-        let fresh = format!("write {}", self.writes);
-        self.disk.write(path, content.unwrap_or(&fresh));
-        if is_new {
-            self.backend.send(Raw::Created(path.to_owned()));
-        }
-        self.backend.send(Raw::Dirty(path.to_owned()));
-    }
-
-    fn rename(&mut self, from: &Path, to: &Path) {
-        self.cookie += 1;
-        let cookie = self.cookie;
-        self.disk.rename(from, to);
-        self.backend.send(Raw::MovedFrom {
-            path: from.to_owned(),
-            cookie,
-        });
-        self.backend.send(Raw::MovedTo {
-            path: to.to_owned(),
-            cookie,
-        });
-    }
-
-    fn remove(&mut self, path: &Path) {
-        let entries = self.disk.list(path, &mut |_, _| false).unwrap_or_default();
-        for entry in entries {
-            self.remove(&path.join(entry.name));
-        }
-        self.disk.remove(path);
-        self.backend.send(Raw::Removed(path.to_owned()));
     }
 
     fn pass(&mut self, time: Duration) -> Vec<String> {
@@ -441,5 +303,35 @@ pub(crate) fn describe(change: &Change) -> String {
         Change::Metadata(path) => format!("metadata {}", short(path)),
         Change::Renamed { from, to } => format!("renamed {} {}", short(from), short(to)),
         other => format!("{other:?}"),
+    }
+}
+
+/// A disk on which every listing takes its time.
+struct Slow {
+    disk: MemoryFiles,
+    clock: FakeClock,
+    time: Duration,
+}
+
+impl Files for Slow {
+    fn stat(&self, path: &Path, follow: bool) -> io::Result<Stat> {
+        self.disk.stat(path, follow)
+    }
+
+    fn list(
+        &self,
+        dir: &Path,
+        want: &mut dyn FnMut(&OsStr, Kind) -> bool,
+    ) -> io::Result<Vec<Entry>> {
+        self.clock.advance(self.time);
+        self.disk.list(dir, want)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.disk.read(path)
+    }
+
+    fn real(&self, path: &Path) -> io::Result<PathBuf> {
+        self.disk.real(path)
     }
 }
