@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::error::Error;
-use crate::graph::{COMPUTATION, DIRTY, Graph, Host, KIND, MARKED, NodeId, RUNNING};
+use crate::graph::{COMPUTATION, DIRTY, Graph, Host, KIND, MARKED, NodeId, RUNNING, settle};
 use crate::owner::{Panic, keep_first};
-use crate::runtime::{Ctx, Cx, Inner, NONE};
+use crate::runtime::{Ctx, Cx, Inner, NOBODY, NONE};
 use crate::slot::flag;
 
 /// Runs of one flush, beyond one per live node, before effects count as restless.
@@ -43,6 +43,8 @@ impl FlushError {
 /// How far a flush has come.
 struct Progress {
     runs: usize,
+    /// The effect that is being settled.
+    current: NodeId,
     base: usize,
     limit: usize,
     /// From half of the budget on, when something is probably wrong.
@@ -168,7 +170,15 @@ impl Inner {
             }
             let progress = progress.get_or_insert_with(|| self.progress());
             let ran = catch_unwind(AssertUnwindSafe(|| self.run_queue(progress)));
-            keep_first(&mut panic, ran);
+            self.ctx.set(before);
+            let Err(payload) = ran else { continue };
+            // A memo on the way to an effect: the panic becomes its result, and the effect is
+            // settled again.
+            let again = catch_unwind(AssertUnwindSafe(|| {
+                self.settle_panic(payload);
+                self.settle_or_force(progress.current);
+            }));
+            keep_first(&mut panic, again);
             self.ctx.set(before);
         }
         self.depth.set(0);
@@ -195,6 +205,7 @@ impl Inner {
         let base = self.budget.get().saturating_add(self.g(|g| g.node_count()));
         Progress {
             runs: 0,
+            current: NOBODY,
             base,
             limit: base,
             heat: None,
@@ -209,6 +220,7 @@ impl Inner {
                 self.give_up(id);
                 continue;
             }
+            progress.current = id;
             self.run_effect(id, flags);
             if !self.touched(|t| t.is_empty()) {
                 let mut panic = None;
@@ -238,7 +250,10 @@ impl Inner {
             // What `settle` would come to, without a walk.
             return (&self).recompute(id);
         }
-        self.settle_or_force(id);
+        // Panics are caught around the whole queue; see `flush`.
+        if settle(&self, id).is_err() {
+            self.settle_or_force(id);
+        }
     }
 
     #[cold]

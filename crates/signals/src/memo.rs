@@ -227,7 +227,7 @@ impl Inner {
 
     #[cold]
     #[inline(never)]
-    fn settle_panic(&self, panic: crate::owner::Panic) -> NodeId {
+    pub(crate) fn settle_panic(&self, panic: crate::owner::Panic) -> NodeId {
         let id = self.failing.replace(NOBODY);
         if id == NOBODY {
             resume_unwind(panic);

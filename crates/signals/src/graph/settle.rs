@@ -190,6 +190,7 @@ fn commit<H: Host>(host: &H, index: u32) {
     host.graph(|g| g.source_settled(id, changed));
 }
 
+#[inline]
 fn recompute<H: Host>(host: &H, index: u32) {
     let (id, base) = host.graph(|g| (g.id(index), g.stack.len()));
     host.event(Event::Recompute(id));
@@ -255,6 +256,11 @@ impl Graph {
     }
 
     /// Moves the walk to the next place where the host has to act.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "the body of the one loop in `settle_marked`"
+    )]
     fn step(&mut self, base: usize, eager: bool) -> Step {
         loop {
             let top = self.stack.len();
@@ -298,7 +304,8 @@ impl Graph {
     }
 
     /// What has to happen with the dependency `via` of the node `by`.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `step`")]
     fn look_at(&mut self, via: u32, by: u32, eager: bool) -> Option<Step> {
         let mut dep = via;
         let mut flags = self.node(dep).flags;
