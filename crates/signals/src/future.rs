@@ -100,20 +100,59 @@ impl Cx {
     #[track_caller]
     pub fn changes<T: 'static>(&self, mut f: impl FnMut() -> T + 'static) -> Changes<T> {
         let shared = Rc::new(Shared::default());
-        let into = Rc::clone(&shared);
+        let into = WakeOnDrop(Rc::clone(&shared));
         let effect = self.effect(move || {
-            into.value.replace(Some(f()));
-            if let Some(waker) = into.waker.take() {
-                waker.wake();
-            }
+            into.0.value.replace(Some(f()));
+            into.0.wake();
         });
         Changes { shared, effect }
+    }
+}
+
+impl Cx {
+    /// Waits until `f` says `true`; gives `false` if the runtime or the owner goes before that.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the runtime has been dropped, and when `f` does.
+    #[track_caller]
+    pub fn until<F>(&self, f: F) -> impl Future<Output = bool> + use<F>
+    where
+        F: FnMut() -> bool + 'static,
+    {
+        let mut changes = Box::pin(self.changes(f));
+        std::future::poll_fn(move |cx| {
+            loop {
+                match changes.as_mut().poll_next(cx) {
+                    Poll::Ready(Some(false)) => {}
+                    Poll::Ready(other) => return Poll::Ready(other.is_some()),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
     }
 }
 
 struct Shared<T> {
     value: RefCell<Option<T>>,
     waker: Cell<Option<Waker>>,
+}
+
+impl<T> Shared<T> {
+    fn wake(&self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// Goes with the effect, so that whoever waits hears that nothing more will come.
+struct WakeOnDrop<T>(Rc<Shared<T>>);
+
+impl<T> Drop for WakeOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.wake();
+    }
 }
 
 impl<T> Default for Shared<T> {

@@ -236,12 +236,23 @@ impl<T: 'static> Signal<T> {
     where
         T: Clone,
     {
-        let mut value = match self.raw.get(false) {
-            Ok(value) => value,
-            Err(error) => self.raw.raise(error),
-        };
+        if let Err(error) = self.try_update(f) {
+            self.raw.raise(error);
+        }
+    }
+
+    /// [`Signal::update`], with what goes wrong as an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`Signal::try_set`].
+    pub fn try_update(&self, f: impl FnOnce(&mut T)) -> Result<(), Error>
+    where
+        T: Clone,
+    {
+        let mut value = self.raw.get(false)?;
         f(&mut value);
-        self.set(value);
+        self.try_set(value)
     }
 
     /// Changes the value in place without a clone; readers are told whatever the policy says.

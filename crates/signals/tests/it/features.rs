@@ -119,6 +119,23 @@ mod futures {
     }
 
     #[test]
+    fn a_future_waits_for_a_condition_or_the_end_of_the_runtime() {
+        use std::future::Future;
+        let rt = Runtime::new();
+        let s = rt.signal(1);
+        let (mut large, mut never) = (
+            pin!(rt.until(move || s.get() > 5)),
+            pin!(rt.until(|| false)),
+        );
+        let mut cx = Context::from_waker(Waker::noop());
+        assert_eq!(large.as_mut().poll(&mut cx), Poll::Pending);
+        s.set(6);
+        assert_eq!(large.as_mut().poll(&mut cx), Poll::Ready(true));
+        drop(rt);
+        assert_eq!(never.as_mut().poll(&mut cx), Poll::Ready(false));
+    }
+
+    #[test]
     fn a_stream_gives_the_current_value_and_then_the_latest_change() {
         let rt = Runtime::new();
         let s = rt.signal(1);
