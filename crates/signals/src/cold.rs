@@ -16,6 +16,8 @@ use crate::trace::TraceEvent;
 
 pub(crate) type Cleanup = Box<dyn FnOnce()>;
 pub(crate) type Observer = Rc<dyn Fn(&TraceEvent)>;
+/// A value offered to everything below its owner, by type.
+pub(crate) type Context = (TypeId, Rc<dyn Any>);
 type Site = Option<&'static Location<'static>>;
 
 /// How many recent disposals are remembered for the messages of late users.
@@ -26,7 +28,7 @@ pub(crate) struct Cold {
     pub(crate) cleanups: BTreeMap<u32, SmallVec<[Cleanup; 1]>>,
     /// Registered by a computation that was disposed during its own run.
     pub(crate) late: Vec<Cleanup>,
-    pub(crate) contexts: BTreeMap<u32, Vec<(TypeId, Rc<dyn Any>)>>,
+    pub(crate) contexts: BTreeMap<u32, Vec<Context>>,
     pub(crate) labels: BTreeMap<u32, String>,
     pub(crate) errors: BTreeMap<u32, Failure>,
     pub(crate) counts: BTreeMap<u32, u64>,

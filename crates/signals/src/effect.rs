@@ -8,7 +8,8 @@ use crate::error::Error;
 use crate::flush::FlushError;
 use crate::graph::{COMPUTATION, DIRTY, NodeId, WATCHED};
 use crate::memo::over;
-use crate::runtime::{Ctx, Cx, Inner, Kind, NONE, VTable, flag};
+use crate::runtime::{Ctx, Cx, Inner, NONE};
+use crate::slot::{Kind, VTable, flag};
 
 struct Table<F>(std::marker::PhantomData<F>);
 
@@ -205,7 +206,7 @@ fn make<F: FnMut() + 'static>(
         rt.depth.set(1);
         // SAFETY: the block of the node made above.
         let result = catch_unwind(AssertUnwindSafe(|| unsafe {
-            run::<F>(data.cast(), rt, id)
+            run::<F>(data.cast(), rt, id);
         }));
         let flushed = rt.leave_batch();
         if let Err(panic) = result {

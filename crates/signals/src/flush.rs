@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::error::Error;
-use crate::graph::{COMPUTATION, DIRTY, Graph, Host, KIND, MARKED, NodeId, RUNNING};
+use crate::graph::{COMPUTATION, DIRTY, Graph, Host, KIND, MARKED, NodeId, RUNNING, settle};
 use crate::owner::{Panic, keep_first};
-use crate::runtime::{Ctx, Cx, Inner, NONE, flag};
+use crate::runtime::{Ctx, Cx, Inner, NOBODY, NONE};
+use crate::slot::flag;
 
 /// Runs of one flush, beyond one per live node, before effects count as restless.
 pub(crate) const DEFAULT_BUDGET: usize = 100_000;
@@ -42,6 +43,8 @@ impl FlushError {
 /// How far a flush has come.
 struct Progress {
     runs: usize,
+    /// The effect that is being settled.
+    current: NodeId,
     base: usize,
     limit: usize,
     /// From half of the budget on, when something is probably wrong.
@@ -167,7 +170,15 @@ impl Inner {
             }
             let progress = progress.get_or_insert_with(|| self.progress());
             let ran = catch_unwind(AssertUnwindSafe(|| self.run_queue(progress)));
-            keep_first(&mut panic, ran);
+            self.ctx.set(before);
+            let Err(payload) = ran else { continue };
+            // A memo on the way to an effect: the panic becomes its result, and the effect is
+            // settled again.
+            let again = catch_unwind(AssertUnwindSafe(|| {
+                self.settle_panic(payload);
+                self.settle_or_force(progress.current);
+            }));
+            keep_first(&mut panic, again);
             self.ctx.set(before);
         }
         self.depth.set(0);
@@ -194,6 +205,7 @@ impl Inner {
         let base = self.budget.get().saturating_add(self.g(|g| g.node_count()));
         Progress {
             runs: 0,
+            current: NOBODY,
             base,
             limit: base,
             heat: None,
@@ -204,10 +216,11 @@ impl Inner {
     fn run_queue(&'static self, progress: &mut Progress) {
         while let Some((id, flags)) = self.g(Graph::pop_queue) {
             progress.runs += 1;
-            if progress.runs + progress.base / 2 > progress.limit && !self.may_run(id, progress) {
+            if progress.runs + progress.base / 2 > progress.limit && !Self::may_run(id, progress) {
                 self.give_up(id);
                 continue;
             }
+            progress.current = id;
             self.run_effect(id, flags);
             if !self.touched(|t| t.is_empty()) {
                 let mut panic = None;
@@ -237,7 +250,10 @@ impl Inner {
             // What `settle` would come to, without a walk.
             return (&self).recompute(id);
         }
-        self.settle_or_force(id);
+        // Panics are caught around the whole queue; see `flush`.
+        if settle(&self, id).is_err() {
+            self.settle_or_force(id);
+        }
     }
 
     #[cold]
@@ -285,16 +301,18 @@ impl Inner {
             };
             let touched = |f: u32| f & DIRTY != 0;
             if self.flags(id).is_some_and(touched) {
-                let changed = catch_unwind(AssertUnwindSafe(|| self.commit_signal(id)));
-                // A comparison that panics counts as a change: nobody is left with a stale value.
-                let changed = keep_first(panic, changed).unwrap_or(true);
+                let changed = self.commit_plain(id).unwrap_or_else(|| {
+                    let changed = catch_unwind(AssertUnwindSafe(|| self.commit_signal(id)));
+                    // A comparison that panics is a change: nobody is left with a stale value.
+                    keep_first(panic, changed).unwrap_or(true)
+                });
                 self.g(|g| g.source_settled(id, changed));
             }
         }
     }
 
     #[cold]
-    fn may_run(&self, id: NodeId, progress: &mut Progress) -> bool {
+    fn may_run(id: NodeId, progress: &mut Progress) -> bool {
         let heat = progress.heat.get_or_insert_default();
         if heat.stopped.contains_key(&id) {
             return false;

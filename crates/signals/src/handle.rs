@@ -13,7 +13,8 @@ use std::panic::Location;
 use crate::error::Error;
 use crate::flush::FlushError;
 use crate::graph::{COMPUTATION, DIRTY, KIND, MARKED, NodeId, RUNNING, SOURCE};
-use crate::runtime::{Inner, NONE, VTable, flag};
+use crate::runtime::{Inner, NONE};
+use crate::slot::{VTable, flag};
 
 /// Names a node whose block begins with a `T`.
 ///

@@ -12,10 +12,10 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use crate::cold::Failure;
 use crate::equality::{ByPartialEq, Equality};
 use crate::error::Error;
-use crate::flush::FlushError;
 use crate::graph::{COMPUTATION, Cycle, DIRTY, NodeId, settle};
-use crate::handle::{Loan, Raw};
-use crate::runtime::{Ctx, Cx, Inner, Kind, NOBODY, NONE, VTable, flag};
+use crate::handle::Raw;
+use crate::runtime::{Ctx, Cx, Inner, NOBODY};
+use crate::slot::{Kind, VTable, flag};
 
 #[repr(C)]
 struct Block<T, F, E> {
@@ -227,7 +227,7 @@ impl Inner {
 
     #[cold]
     #[inline(never)]
-    fn settle_panic(&self, panic: crate::owner::Panic) -> NodeId {
+    pub(crate) fn settle_panic(&self, panic: crate::owner::Panic) -> NodeId {
         let id = self.failing.replace(NOBODY);
         if id == NOBODY {
             resume_unwind(panic);
@@ -302,22 +302,6 @@ impl Cx {
         make(self.inner(), compute, equality, Location::caller())
     }
 
-    /// Makes a memo that can be written too: the written value holds until something that the
-    /// closure read changes.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the runtime has been dropped.
-    #[track_caller]
-    pub fn linked<T, F>(&self, compute: F) -> Linked<T>
-    where
-        T: PartialEq + 'static,
-        F: FnMut(Option<&T>) -> T + 'static,
-    {
-        let memo = make(self.inner(), compute, ByPartialEq, Location::caller());
-        Linked { memo }
-    }
-
     /// [`Cx::memo`], or an error if the runtime has been dropped.
     ///
     /// # Errors
@@ -340,7 +324,7 @@ impl Cx {
 }
 
 #[inline]
-fn make<T, F, E>(
+pub(crate) fn make<T, F, E>(
     rt: &'static Inner,
     compute: F,
     equality: E,
@@ -372,70 +356,5 @@ where
     rt.dispose_if_orphan(id);
     Memo {
         raw: Raw::new(rt, id),
-    }
-}
-
-/// A memo that can be written; see [`Cx::linked`].
-pub struct Linked<T: 'static> {
-    pub(crate) memo: Memo<T>,
-}
-
-impl<T> Clone for Linked<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Linked<T> {}
-
-impl<T: 'static> Linked<T> {
-    /// Replaces the derived value until something that the closure read changes.
-    ///
-    /// # Panics
-    ///
-    /// Panics where [`Linked::try_set`] is an error, and rethrows the first panic of an effect.
-    #[track_caller]
-    pub fn set(&self, value: T) {
-        if let Err(error) = self.try_set(value) {
-            self.memo.raw.raise(error);
-        }
-    }
-
-    /// [`Linked::set`], with what goes wrong as an error.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Disposed`], [`Error::Borrowed`], [`Error::WriteInMemo`], or the error of the
-    /// closure, which runs first if it is due; nothing is written then. [`Error::Budget`] comes
-    /// after the write.
-    pub fn try_set(&self, value: T) -> Result<(), Error> {
-        let (rt, id) = (self.memo.raw.rt, self.memo.raw.id);
-        let ctx = rt.ctx.get();
-        if ctx.memo != NONE {
-            let (target, memo) = (rt.place(id), rt.place_of(ctx.memo));
-            return Err(Error::WriteInMemo { target, memo });
-        }
-        self.memo.raw.with(false, |_| ())?;
-        let slot = rt.slot(id.index);
-        let flags = rt.flags(id).unwrap_or(0);
-        if flags & (flag::LENT | flag::WRITING) != 0 {
-            return Err(Error::Borrowed(rt.place(id)));
-        }
-        let loan = Loan::new(rt, id, flag::LENT, flags);
-        // SAFETY: the read above left a value; it is lent, and `value` is a `T`.
-        let same = unsafe { (slot.vtable.same)(slot.data, (&raw const value).cast()) };
-        drop(loan);
-        if same || rt.flags(id).is_none() {
-            return Ok(());
-        }
-        // SAFETY: the block begins with an initialised `T`; nobody has it on loan.
-        let old = unsafe { std::mem::replace(&mut *slot.data.cast::<T>(), value) };
-        rt.g(|g| g.computation_changed(id));
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(old)));
-        let flushed = rt.flush_if_queued();
-        if let Err(panic) = dropped {
-            resume_unwind(panic);
-        }
-        flushed.map_err(FlushError::into_error)
     }
 }

@@ -9,7 +9,8 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
 use crate::graph::{COMPUTATION, KIND, NodeId, RUNNING};
-use crate::runtime::{Ctx, Inner, NOBODY, NONE, Slot, VTable, flag};
+use crate::runtime::{Ctx, Inner, NOBODY, NONE};
+use crate::slot::{Slot, VTable, flag};
 
 pub(crate) type Panic = Box<dyn Any + Send>;
 type Site = Option<&'static Location<'static>>;

@@ -4,7 +4,8 @@ use std::panic::Location;
 
 use crate::error::Error;
 use crate::graph::NodeId;
-use crate::memo::{Linked, Memo};
+use crate::linked::Linked;
+use crate::memo::Memo;
 use crate::runtime::Inner;
 use crate::signal::Signal;
 

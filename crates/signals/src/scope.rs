@@ -10,7 +10,8 @@ use crate::error::Error;
 use crate::flush::Restore;
 use crate::graph::{NodeId, SOURCE};
 use crate::handle::Raw;
-use crate::runtime::{Ctx, Cx, Inner, Kind, NONE, VTable, flag};
+use crate::runtime::{Ctx, Cx, Inner, NONE};
+use crate::slot::{Kind, VTable, flag};
 
 pub(crate) const VTABLE: &VTable = &VTable {
     kind: Kind::Scope,

@@ -7,12 +7,13 @@
 use std::alloc::Layout;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 
-use crate::equality::{ByPartialEq, Equality, Never};
+use crate::equality::{ByPartialEq, Equality};
 use crate::error::Error;
 use crate::flush::FlushError;
 use crate::graph::{DIRTY, NodeId, SOURCE};
 use crate::handle::{Loan, Raw, is_plain};
-use crate::runtime::{Cx, Inner, Kind, NONE, VTable, flag};
+use crate::runtime::{Cx, Inner, NONE};
+use crate::slot::{Kind, VTable, flag};
 
 /// The start of a signal's block, whatever its policy.
 #[repr(C)]
@@ -46,10 +47,14 @@ impl<T: 'static, E: Equality<T>> Table<T, E> {
                 block.equality.same(&block.head.value, new)
             },
             commit: |block| {
-                // SAFETY: callers pass the block of such a node, lent, and nobody else writes it.
-                let block = unsafe { &mut *block.cast::<Block<T, E>>() };
-                let old = block.head.old.take();
-                old.is_none_or(|old| !block.equality.same(&old, &block.head.value))
+                let block = block.cast::<Block<T, E>>();
+                // SAFETY: callers pass the block of such a node. Only `old` is changed, which is
+                // never lent; the value and the policy are looked at, as others may do meanwhile.
+                let (old, value, equality) = unsafe {
+                    let old = (*block).head.old.take();
+                    (old, &(*block).head.value, &(*block).equality)
+                };
+                old.is_none_or(|old| !equality.same(&old, value))
             },
             drop: |block, _| {
                 // SAFETY: callers pass the block of such a node, which nobody uses any more.
@@ -117,17 +122,6 @@ impl Cx {
         make(self.inner(), value, equality, false, Location::caller())
     }
 
-    /// Makes a signal without a value, to notify readers by hand.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the runtime has been dropped.
-    #[track_caller]
-    pub fn trigger(&self) -> Trigger {
-        let signal = make(self.inner(), (), Never, true, Location::caller());
-        Trigger { signal }
-    }
-
     /// [`Cx::signal`], or an error if the runtime has been dropped.
     ///
     /// # Errors
@@ -147,7 +141,7 @@ impl Cx {
 }
 
 #[inline]
-fn make<T: 'static, E: Equality<T>>(
+pub(crate) fn make<T: 'static, E: Equality<T>>(
     rt: &'static Inner,
     value: T,
     equality: E,
@@ -242,12 +236,23 @@ impl<T: 'static> Signal<T> {
     where
         T: Clone,
     {
-        let mut value = match self.raw.get(false) {
-            Ok(value) => value,
-            Err(error) => self.raw.raise(error),
-        };
+        if let Err(error) = self.try_update(f) {
+            self.raw.raise(error);
+        }
+    }
+
+    /// [`Signal::update`], with what goes wrong as an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`Signal::try_set`].
+    pub fn try_update(&self, f: impl FnOnce(&mut T)) -> Result<(), Error>
+    where
+        T: Clone,
+    {
+        let mut value = self.raw.get(false)?;
         f(&mut value);
-        self.set(value);
+        self.try_set(value)
     }
 
     /// Changes the value in place without a clone; readers are told whatever the policy says.
@@ -321,12 +326,11 @@ impl<T: 'static> Signal<T> {
     #[cold]
     fn not_writable(&self, memo: u32) -> Error {
         let target = self.raw.rt.place(self.raw.id);
-        if memo != NONE {
-            let memo = self.raw.rt.place_of(memo);
-            Error::WriteInMemo { target, memo }
-        } else {
-            Error::Borrowed(target)
+        if memo == NONE {
+            return Error::Borrowed(target);
         }
+        let memo = self.raw.rt.place_of(memo);
+        Error::WriteInMemo { target, memo }
     }
 
     /// Notes a write in the open batch; `true` for the first one.
@@ -357,6 +361,20 @@ fn drop_then_flush<T>(rt: &'static Inner, old: T) -> Result<(), Error> {
 }
 
 impl Inner {
+    /// [`Inner::commit_signal`] for a live signal whose comparison runs no user code.
+    #[inline]
+    pub(crate) fn commit_plain(&self, id: NodeId) -> Option<bool> {
+        let slot = self.slot(id.index);
+        if !slot.vtable.plain {
+            return None;
+        }
+        let forced = self.flags(id).unwrap_or(0) & flag::FORCED != 0;
+        self.set_flags(id.index, 0, flag::FORCED);
+        // SAFETY: the node is a live signal (only signals are touched); no user code runs, so that
+        // nobody else looks at the block meanwhile.
+        Some(unsafe { (slot.vtable.commit)(slot.data) } || forced)
+    }
+
     /// Whether a signal that was written in the batch really changed; it forgets the value before.
     pub(crate) fn commit_signal(&'static self, id: NodeId) -> bool {
         let Some(flags) = self.flags(id) else {
@@ -369,57 +387,5 @@ impl Inner {
         let changed = unsafe { (slot.vtable.commit)(slot.data) };
         drop(loan);
         changed || flags & flag::FORCED != 0
-    }
-}
-
-/// A signal without a value: readers run each time it is notified.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Trigger {
-    signal: Signal<()>,
-}
-
-impl Trigger {
-    /// Makes the running computation depend on this trigger.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the trigger has been disposed.
-    #[track_caller]
-    pub fn track(&self) {
-        self.signal.get();
-    }
-
-    /// Whether it is there; if so, [`Trigger::track`].
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Disposed`].
-    pub fn try_track(&self) -> Result<(), Error> {
-        self.signal.try_get()
-    }
-
-    /// Tells everybody who tracks it. In a batch, once at its end.
-    ///
-    /// # Panics
-    ///
-    /// As [`Signal::set`].
-    #[track_caller]
-    pub fn notify(&self) {
-        self.signal.set(());
-    }
-
-    /// [`Trigger::notify`], with what goes wrong as an error.
-    ///
-    /// # Errors
-    ///
-    /// As [`Signal::try_set`].
-    pub fn try_notify(&self) -> Result<(), Error> {
-        self.signal.try_set(())
-    }
-
-    /// Removes it. Nothing happens if it has gone already.
-    #[track_caller]
-    pub fn dispose(&self) {
-        self.signal.dispose();
     }
 }

@@ -64,6 +64,10 @@ impl Slab {
 
     /// Memory for `layout`, uninitialised.
     #[inline]
+    #[expect(
+        clippy::cast_ptr_alignment,
+        reason = "blocks are aligned for pointers: STEP"
+    )]
     pub(crate) fn alloc(&mut self, layout: Layout) -> *mut u8 {
         if !Self::is_small(layout) {
             return Self::alloc_large(layout);
@@ -95,6 +99,10 @@ impl Slab {
     ///
     /// `block` came from [`Slab::alloc`] of this slab with the same layout, and nobody uses it.
     #[inline]
+    #[expect(
+        clippy::cast_ptr_alignment,
+        reason = "blocks are aligned for pointers: STEP"
+    )]
     pub(crate) unsafe fn free(&mut self, block: *mut u8, layout: Layout) {
         if !Self::is_small(layout) {
             if layout.size() != 0 {

@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 
 use crate::graph::{Event, NodeId, State};
-use crate::runtime::{Cx, Inner, Kind, flag};
+use crate::runtime::{Cx, Inner};
+use crate::slot::{Kind, flag};
 
 /// Something that happened in a runtime that is [observed](Cx::observe).
 #[derive(Clone, Debug, PartialEq, Eq)]

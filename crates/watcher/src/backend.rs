@@ -49,6 +49,23 @@ pub enum Raw {
     Error(String),
 }
 
+impl Raw {
+    /// The file or directory that the event is about.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Dirty(path)
+            | Self::Closed(path)
+            | Self::Attrib(path)
+            | Self::Created(path)
+            | Self::MovedTo { path, .. }
+            | Self::MovedFrom { path, .. }
+            | Self::Removed(path)
+            | Self::Scan(path) => Some(path),
+            Self::Overflow | Self::Error(_) => None,
+        }
+    }
+}
+
 /// Why a directory could not be watched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -329,6 +329,10 @@ impl Core {
             }
             stat => {
                 if let Some(from) = from {
+                    if stat.is_err() {
+                        // Gone again, and it may have been a directory.
+                        self.pair_dirs(&from, path, false);
+                    }
                     self.pair(&from, path, file);
                 }
                 if self.is_link(path) {
@@ -357,7 +361,8 @@ impl Core {
             self.guard_vanished(now, path);
         }
         self.rules_changed(now, path);
-        if self.table.contains_dir(path) {
+        // Once: the system may say it twice, the second time after the new name.
+        if self.table.is_live(path) {
             self.drop_dir(now, path);
             // The event may be about one that was there before the present one.
             let follow = self.settings.follow_links;
@@ -367,9 +372,11 @@ impl Core {
             }
         }
         if self.table.get(path).is_some() {
-            self.debouncer.gone(now, path);
-        } else if self.debouncer.waits(path) {
-            self.debouncer.complete(now, path);
+            self.gone(now, path);
+        } else if self.debouncer.waits(path) && self.files.stat(path, false).is_err() {
+            // The consumer has never seen it, and there is nothing to see. (The event alone does not
+            // say so: it may be about a directory that had this name before.)
+            self.debouncer.remove(path);
         }
     }
 }

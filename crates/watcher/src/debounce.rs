@@ -170,6 +170,12 @@ impl Debouncer {
         self.free.contains_key(path) || self.held.contains_key(path)
     }
 
+    /// `path` need not be looked at any more.
+    pub(crate) fn remove(&mut self, path: &Path) {
+        self.free.remove(path);
+        self.held.remove(path);
+    }
+
     /// The number of waiting paths.
     pub(crate) fn len(&self) -> usize {
         self.free.len() + self.held.len()

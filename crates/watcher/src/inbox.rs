@@ -6,6 +6,8 @@
 
 use crate::backend::Raw;
 use crate::clock::Clock;
+use rustc_hash::FxHashSet;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,8 +22,23 @@ struct State {
     wakes: u64,
 }
 
+/// Directories that are watched for some of their entries only.
+#[derive(Default)]
+pub(crate) struct Narrow {
+    pub(crate) dirs: FxHashSet<PathBuf>,
+    pub(crate) entries: FxHashSet<PathBuf>,
+}
+
+impl Narrow {
+    /// Whether an event about `path` is nobody's business.
+    fn leaves_out(&self, path: &Path) -> bool {
+        path.parent().is_some_and(|dir| self.dirs.contains(dir)) && !self.entries.contains(path)
+    }
+}
+
 pub(crate) struct Inbox {
     state: Mutex<State>,
+    narrow: Mutex<Narrow>,
     changed: Condvar,
     stopped: AtomicBool,
     clock: Arc<dyn Clock>,
@@ -31,6 +48,7 @@ impl Inbox {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
+            narrow: Mutex::default(),
             changed: Condvar::new(),
             stopped: AtomicBool::new(false),
             clock,
@@ -39,6 +57,16 @@ impl Inbox {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on, events about other entries of these directories wake nobody.
+    pub(crate) fn set_narrow(&self, narrow: Narrow) {
+        *self.narrow.lock().unwrap_or_else(PoisonError::into_inner) = narrow;
+    }
+
+    fn leaves_out(&self, path: &Path) -> bool {
+        let narrow = self.narrow.lock().unwrap_or_else(PoisonError::into_inner);
+        narrow.leaves_out(path)
     }
 
     /// Takes what is waiting.
@@ -93,6 +121,9 @@ impl Sink {
 
     /// Hands over one event, stamped with the time of now.
     pub fn send(&self, raw: Raw) {
+        if raw.path().is_some_and(|path| self.inbox.leaves_out(path)) {
+            return;
+        }
         let now = self.inbox.clock.now();
         let mut state = self.inbox.lock();
         if state.raws.len() >= MOST {

@@ -4,9 +4,17 @@
 //!
 //! # Where things are
 //!
-//! [`Watcher`] is the handle; [`Filter`], [`Debounce`] and [`Content`] are its settings; a [`Batch`]
-//! holds [`Change`]s. Underneath, a pure core takes events from a [`Backend`] and asks [`Files`] what
-//! is on the disk; time comes from a [`Clock`].
+//! [`Watcher`] is the handle, [`Builder`] its settings; a [`Batch`] holds [`Change`]s. Underneath, a
+//! core without threads takes events from a [`Backend`] and asks [`Files`] what is on the disk; time
+//! comes from a [`Clock`].
+//!
+//! # The model
+//!
+//! Events are hints. A file table holds what the consumer knows, and a batch is the difference between
+//! it and the disk, for the paths about which there were hints. Therefore a hint too many costs a look
+//! and nothing else; and whatever breaks the stream of hints (a queue that overflows, a root that is
+//! replaced) is mended by looking at everything. A directory is watched before it is listed, so that
+//! what happens in between is seen by one of the two, or by both.
 
 mod backend;
 mod builder;

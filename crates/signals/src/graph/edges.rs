@@ -1,11 +1,9 @@
-//! Edges: recorded while a computation runs, compared in place with those of its previous run.
+//! Edges: how they are stored, linked and taken out.
 //!
 //! One record of 24 bytes sits in two lists: the reader's dependencies in order of first read, and
-//! the dependency's readers in order of creation. The list of the previous run is the prediction:
-//! as long as reads repeat, the cursor moves along it and nothing is linked or unlinked.
+//! the dependency's readers in order of creation. Freed records form a list of their own.
 
-use super::node::{CHECKING, FAILED, Frame, PENDING, QUEUED, RUNNING, WATCHED};
-use super::node::{COMPUTATION, DIRTY, Graph, HAS_OUTPUTS, KIND, MARKED, NONE, NodeId, OUTPUT};
+use super::node::{Graph, KIND, NONE, NodeId, OUTPUT};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Link {
@@ -21,168 +19,6 @@ pub(crate) struct Link {
 }
 
 impl Graph {
-    /// Begins a tracked run of a computation. Its state is Running until [`Graph::finish`] or
-    /// [`Graph::abort`]; the dependencies of the previous run become the prediction.
-    ///
-    /// # Panics
-    ///
-    /// Panics if `node` is not a live computation or is running already.
-    #[track_caller]
-    pub fn start(&mut self, node: NodeId) {
-        assert!(
-            self.is(node, COMPUTATION),
-            "cannot start {node:?}: not a live computation"
-        );
-        assert!(
-            self.node(node.index).flags & RUNNING == 0,
-            "cannot start {node:?}: already running"
-        );
-        self.start_run(node.index);
-    }
-
-    /// [`Graph::start`] without its checks.
-    #[inline]
-    pub(crate) fn start_run(&mut self, index: u32) {
-        self.start_leaf(index);
-        self.stack.push(Frame {
-            node: index,
-            link: NONE,
-        });
-    }
-
-    /// A run that nobody reads, so that it cannot be part of a cycle, and that surely is finished.
-    #[inline]
-    pub(crate) fn start_leaf(&mut self, index: u32) {
-        let stamp = self.next_stamp();
-        let n = self.node_mut(index);
-        n.flags = n.flags & !(MARKED | CHECKING | FAILED) | RUNNING;
-        n.deps_tail = NONE;
-        n.run_stamp = stamp;
-    }
-
-    /// Records that `reader`, which is running, read `dependency`: a source, an output, or a
-    /// computation with a value of its own. A second read in the same run adds nothing.
-    ///
-    /// Settle the dependency first and record it then: a change that happens before the read is
-    /// part of what was read, one that happens after it makes the reader run again.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the reader is not running. A dependency that has gone is ignored.
-    #[inline]
-    #[track_caller]
-    pub fn read(&mut self, reader: NodeId, dependency: NodeId) {
-        assert!(
-            self.contains(reader) && self.node(reader.index).flags & RUNNING != 0,
-            "cannot record a read: {reader:?} is not running"
-        );
-        if !self.contains(dependency) {
-            return;
-        }
-        self.track(reader.index, dependency.index);
-    }
-
-    /// [`Graph::read`] without its checks; ignores a reader that is not running.
-    #[inline]
-    pub(crate) fn track(&mut self, sub: u32, dep: u32) {
-        let n = self.node(sub);
-        if n.flags & RUNNING == 0 {
-            return;
-        }
-        let (run, cursor) = (n.run_stamp, n.deps_tail);
-        let read = std::mem::replace(&mut self.node_mut(dep).read_stamp, run);
-        if read == run {
-            return;
-        }
-        let next = if cursor == NONE {
-            self.node(sub).deps
-        } else {
-            self.edge(cursor).next_dep
-        };
-        if next != NONE && self.edge(next).dep == dep {
-            self.node_mut(sub).deps_tail = next;
-            return;
-        }
-        self.track_new(sub, dep, cursor, read);
-    }
-
-    /// A read that the previous run did not have at this place.
-    #[cold]
-    #[inline(never)]
-    fn track_new(&mut self, sub: u32, dep: u32, cursor: u32, read: u32) {
-        // Another run that began after ours read it too: whether we had is not known from stamps.
-        if read > self.node(sub).run_stamp && self.already_read(sub, dep, cursor) {
-            self.node_mut(dep).read_stamp = read;
-            return;
-        }
-        let link = self.link(sub, dep, cursor);
-        self.node_mut(sub).deps_tail = link;
-    }
-
-    /// Ends a run: drops the dependencies that were not read again; the node is Clean, or keeps
-    /// the marks that came in during the run. With `changed` its direct readers become Dirty.
-    ///
-    /// Does nothing if the node was removed during its run.
-    pub fn finish(&mut self, node: NodeId, changed: bool) {
-        if self.end_run(node) {
-            self.finish_run(node.index, changed);
-        }
-    }
-
-    /// [`Graph::finish`] for a node that is known to be there and running.
-    #[inline]
-    pub(crate) fn finish_run(&mut self, index: u32, changed: bool) {
-        self.pop_run(index);
-        let n = self.node_mut(index);
-        n.flags &= !RUNNING;
-        let (flags, tail) = (n.flags, n.deps_tail);
-        let rest = if tail == NONE {
-            n.deps
-        } else {
-            self.edge(tail).next_dep
-        };
-        if rest != NONE {
-            self.drop_deps_after(index, tail);
-        }
-        if flags & HAS_OUTPUTS != 0 {
-            self.clear_outputs(index);
-        }
-        if changed {
-            self.changed(index);
-        }
-        if flags & MARKED != 0 {
-            // Marked during its own run: readers that were cleaned by this run are in doubt again.
-            self.requeue(index);
-            self.mark_beyond(index);
-        }
-    }
-
-    /// Ends a run without a result that may be kept: it unwound, or met a cycle. The node is Dirty
-    /// again, with what it read in this run as its dependencies, and so are readers that were
-    /// waiting for it. Unlike any other dirty node it passes the next mark on, so that readers that
-    /// took the failure as their answer hear of a recovery.
-    pub fn abort(&mut self, node: NodeId) {
-        if !self.end_run(node) {
-            return;
-        }
-        self.node_mut(node.index).flags &= !RUNNING;
-        let tail = self.node(node.index).deps_tail;
-        self.drop_deps_after(node.index, tail);
-        self.node_mut(node.index).flags |= DIRTY | FAILED;
-        let mut link = self.node(node.index).subs;
-        while link != NONE {
-            let edge = *self.edge(link);
-            link = edge.next_sub;
-            let sub = self.node_mut(edge.sub);
-            if sub.flags & (PENDING | RUNNING) == PENDING && sub.flags & KIND == COMPUTATION {
-                sub.flags |= DIRTY;
-            }
-        }
-        if self.node(node.index).flags & HAS_OUTPUTS != 0 {
-            self.clear_outputs(node.index);
-        }
-    }
-
     /// What the node read in its latest run, in order of first read.
     pub fn dependencies(&self, node: NodeId) -> impl Iterator<Item = NodeId> {
         let live = self.contains(node);
@@ -227,85 +63,26 @@ impl Graph {
         })
     }
 
-    /// Leaves the Running state; `false` if the node has gone or was not running.
-    fn end_run(&mut self, node: NodeId) -> bool {
-        self.pop_run(node.index);
-        if !self.contains(node) || self.node(node.index).flags & RUNNING == 0 {
-            return false;
-        }
-        true
+    /// Starts or stops noting which nodes get their first reader or lose their last one; see
+    /// [`Graph::take_observations`].
+    pub fn record_observations(&mut self, on: bool) {
+        self.observations = on.then(Vec::new);
     }
 
-    #[inline]
-    fn pop_run(&mut self, index: u32) {
-        if let Some(top) = self.stack.last()
-            && top.node == index
-            && top.link == NONE
-        {
-            self.stack.pop();
-        }
+    /// The nodes that became observed (`true`) or unobserved since the last call, oldest first. A
+    /// host can start a timer or a watcher for the one and stop it for the other, when no run is in
+    /// progress: a run that repeats its reads never causes any, one that swaps them causes both.
+    pub fn take_observations(&mut self) -> Vec<(NodeId, bool)> {
+        self.observations
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
     }
 
-    pub(crate) fn requeue(&mut self, index: u32) {
+    fn observed(&mut self, index: u32, now: bool) {
         let id = self.id(index);
-        let node = self.node_mut(index);
-        if node.flags & (WATCHED | QUEUED | RUNNING) == WATCHED {
-            node.flags |= QUEUED;
-            self.queue.push(id);
-        }
-    }
-
-    /// The producer has settled: its outputs are no longer in doubt.
-    pub(crate) fn clear_outputs(&mut self, producer: u32) {
-        let mut link = self.node(producer).subs;
-        while link != NONE {
-            let edge = *self.edge(link);
-            link = edge.next_sub;
-            let sub = self.node_mut(edge.sub);
-            if sub.flags & KIND == OUTPUT {
-                sub.flags &= !PENDING;
-            }
-        }
-    }
-
-    /// Whether the current run of `sub` has read `dep`, by the shorter of the two lists: the edges
-    /// confirmed so far, and the readers of `dep`. Both are walked in step, so that neither a
-    /// reader of many nor a node read by many makes this slow.
-    fn already_read(&self, sub: u32, dep: u32, cursor: u32) -> bool {
-        let (mut own, mut theirs) = (cursor, self.node(dep).subs_tail);
-        while own != NONE {
-            if self.edge(own).dep == dep {
-                return true;
-            }
-            own = self.edge(own).prev_dep;
-            if theirs == NONE {
-                return false;
-            }
-            let edge = self.edge(theirs);
-            if edge.sub == sub {
-                return self.is_confirmed(theirs, cursor);
-            }
-            theirs = edge.prev_sub;
-        }
-        false
-    }
-
-    /// Whether `link` lies at or before `cursor` in its reader's list.
-    fn is_confirmed(&self, link: u32, cursor: u32) -> bool {
-        let (mut back, mut on) = (cursor, cursor);
-        loop {
-            if back == link || on == link {
-                return back == link;
-            }
-            if back != NONE {
-                back = self.edge(back).prev_dep;
-            }
-            if on != NONE {
-                on = self.edge(on).next_dep;
-            }
-            if back == NONE && on == NONE {
-                return false;
-            }
+        if let Some(notes) = &mut self.observations {
+            notes.push((id, now));
         }
     }
 
@@ -347,6 +124,7 @@ impl Graph {
         }
         if prev_sub == NONE {
             self.node_mut(dep).subs = index;
+            self.observed(dep, true);
         } else {
             self.edge_mut(prev_sub).next_sub = index;
         }
@@ -378,6 +156,9 @@ impl Graph {
         } else {
             self.edge_mut(edge.next_sub).prev_sub = edge.prev_sub;
         }
+        if edge.prev_sub == NONE && edge.next_sub == NONE {
+            self.observed(edge.dep, false);
+        }
         self.live_links -= 1;
         let free = self.free_link;
         let record = self.edge_mut(link);
@@ -401,32 +182,12 @@ impl Graph {
         }
     }
 
-    /// Numbers the next run. After 2^32 runs all stamps start anew, such that runs in progress
-    /// find every earlier read in doubt and look it up.
     #[inline]
-    fn next_stamp(&mut self) -> u32 {
-        if self.stamp == u32::MAX {
-            self.renumber_runs();
-        }
-        self.stamp += 1;
-        self.stamp
-    }
-
-    #[cold]
-    fn renumber_runs(&mut self) {
-        for node in &mut self.nodes {
-            node.read_stamp = 1;
-            node.run_stamp = 0;
-        }
-        self.stamp = 1;
-    }
-
-    #[inline(always)]
     pub(crate) fn edge(&self, link: u32) -> &Link {
         super::arena::at(&self.links, link)
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn edge_mut(&mut self, link: u32) -> &mut Link {
         super::arena::at_mut(&mut self.links, link)
     }

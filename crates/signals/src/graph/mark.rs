@@ -102,7 +102,10 @@ impl Graph {
             if flags & (MARKED | RUNNING | QUEUED | WATCHED | KIND) == (PENDING | COMPUTATION) {
                 self.node_mut(edge.sub).flags = flags | DIRTY;
             } else if flags & KIND != OUTPUT && self.mark_one(edge.dep, edge.sub, DIRTY) {
-                self.mark_from(self.node(edge.sub).subs);
+                let below = self.node(edge.sub).subs;
+                if below != NONE {
+                    self.mark_from(below);
+                }
             }
         }
     }
@@ -114,7 +117,8 @@ impl Graph {
     }
 
     /// Marks one reader; `true` if its own readers have to follow.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the body of both marking loops")]
     fn mark_one(&mut self, dep: u32, sub: u32, mark: u32) -> bool {
         let flags = self.node(sub).flags;
         if flags & RUNNING != 0 {

@@ -30,6 +30,9 @@ pub(crate) const QUEUED: u32 = 1 << 7;
 pub(crate) const HAS_OUTPUTS: u32 = 1 << 8;
 /// Dirty after a run that failed: the next mark passes on, although the node is marked already.
 pub(crate) const FAILED: u32 = 1 << 9;
+/// The current run read something that was not predicted, so that the rest of the previous list
+/// may name what was read already.
+pub(crate) const MISSED: u32 = 1 << 10;
 /// Bits from here on belong to the typed surface of this crate.
 pub(crate) const HOST_BITS: u32 = 16;
 /// Set for any state but clean.
@@ -117,6 +120,8 @@ pub struct Graph {
     pub(crate) stack: Vec<Frame>,
     /// Scratch of the marking loop: edges still to follow.
     pub(crate) todo: Vec<u32>,
+    /// Nodes that got their first reader or lost their last one. `None` unless asked for.
+    pub(crate) observations: Option<Vec<(NodeId, bool)>>,
     /// By slot: what marked the node last. `None` unless asked for, since it costs a store per mark.
     pub(crate) causes: Option<Vec<u32>>,
 }
@@ -143,6 +148,7 @@ impl Graph {
             queue_head: 0,
             stack: Vec::new(),
             todo: Vec::new(),
+            observations: None,
             causes: None,
         }
     }
@@ -302,6 +308,7 @@ impl Graph {
         self.queue_head = 0;
         self.stack.clear();
         self.todo.clear();
+        self.observations = None;
         self.causes = None;
     }
 
@@ -389,12 +396,12 @@ impl Graph {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn node(&self, index: u32) -> &Node {
         super::arena::at(&self.nodes, index)
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn node_mut(&mut self, index: u32) -> &mut Node {
         super::arena::at_mut(&mut self.nodes, index)
     }

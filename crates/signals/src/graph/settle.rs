@@ -14,7 +14,7 @@ pub trait Host {
     /// Lends the graph for a moment. No user code runs inside `f`, so a `RefCell` will do.
     fn graph<R>(&self, f: impl FnOnce(&mut Graph) -> R) -> R;
 
-    /// Runs a computation: [`Graph::start`], then for each read a [`settle`] of the dependency and
+    /// Runs a computation: [`Graph::start`], then for each read a [`settle()`] of the dependency and
     /// a [`Graph::read`], then [`Graph::finish`]; with [`Graph::output_changed`] for each output
     /// that got a new value. A run that unwinds or returns without `finish` is aborted.
     fn recompute(&self, node: NodeId);
@@ -143,7 +143,12 @@ fn settle_marked<H: Host>(host: &H, target: u32, flags: u32) -> Result<(), Cycle
     }
     let eager = host.eager_dependencies();
     if flags & DIRTY != 0 && (!eager || flags & CHECKING != 0) {
+        let walk = Walk {
+            host,
+            base: host.graph(|g| g.stack.len()),
+        };
         recompute(host, target);
+        drop(walk);
         return Ok(());
     }
     let walk = Walk {
@@ -185,12 +190,17 @@ fn commit<H: Host>(host: &H, index: u32) {
     host.graph(|g| g.source_settled(id, changed));
 }
 
+#[inline]
 fn recompute<H: Host>(host: &H, index: u32) {
     let (id, base) = host.graph(|g| (g.id(index), g.stack.len()));
     host.event(Event::Recompute(id));
-    let walk = Walk { host, base };
     host.recompute(id);
-    drop(walk);
+    // A run that was not finished is aborted; if it unwinds, by the guard of the caller.
+    host.graph(|g| {
+        if g.stack.len() > base {
+            g.unwind_to(base);
+        }
+    });
 }
 
 /// Takes the frames above its base off the stack again, also when user code unwinds.
@@ -246,6 +256,11 @@ impl Graph {
     }
 
     /// Moves the walk to the next place where the host has to act.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "the body of the one loop in `settle_marked`"
+    )]
     fn step(&mut self, base: usize, eager: bool) -> Step {
         loop {
             let top = self.stack.len();
@@ -289,7 +304,8 @@ impl Graph {
     }
 
     /// What has to happen with the dependency `via` of the node `by`.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `step`")]
     fn look_at(&mut self, via: u32, by: u32, eager: bool) -> Option<Step> {
         let mut dep = via;
         let mut flags = self.node(dep).flags;

@@ -264,6 +264,81 @@ fn a_freed_slot_is_reused_under_a_new_generation() {
 }
 
 #[test]
+fn first_and_last_readers_are_noted_when_asked_for() {
+    let w = World::default();
+    let (a, b) = (w.source(0), w.source(1));
+    w.graph(|g| g.record_observations(true));
+    let m = w.memo(
+        false,
+        move |w, me| if w.read(me, a) == 0 { w.read(me, b) } else { 0 },
+    );
+    w.get(m).expect("no cycle");
+    assert_eq!(w.graph(Graph::take_observations), [(a, true), (b, true)]);
+    w.set(a, 1);
+    w.get(m).expect("no cycle");
+    assert_eq!(w.graph(Graph::take_observations), [(b, false)]);
+    w.graph(|g| g.remove(m));
+    assert_eq!(w.graph(Graph::take_observations), [(a, false)]);
+}
+
+#[test]
+fn an_aborted_run_leaves_the_node_dirty_and_passes_the_next_mark_on() {
+    let w = World::default();
+    let (a, m) = (w.source(0), w.graph(|g| g.add_computation(false)));
+    let reader = w.memo(true, |_, _| 0);
+    w.graph(|g| {
+        g.start(m);
+        g.read(m, a);
+        g.finish(m, true);
+        g.start(reader);
+        g.read(reader, m);
+        g.finish(reader, false);
+        g.invalidate(m);
+        g.start(m);
+        g.read(m, a);
+        g.abort(m);
+    });
+    assert_eq!((w.state(m), w.state(reader)), (State::Dirty, State::Dirty));
+    assert_eq!(w.graph(Graph::next_queued), Some(reader));
+    w.graph(|g| g.accept(reader));
+    w.graph(|g| g.source_changed(a));
+    assert_eq!(
+        w.graph(Graph::next_queued),
+        Some(reader),
+        "although m was dirty already"
+    );
+    assert_eq!(w.graph(|g| g.dependencies(m).collect::<Vec<_>>()), [a]);
+}
+
+#[test]
+fn a_cycle_through_an_output_asks_what_has_changed_so_far() {
+    let w = World {
+        ignore_cycles: true,
+        ..World::default()
+    };
+    let edit = w.source(0);
+    let module = w.graph(|g| g.add_computation(false));
+    let output = w.graph(|g| g.add_output(module));
+    let reader = w.memo(false, move |w, me| w.read(me, output));
+    let run = move |w: &World, me: NodeId| {
+        let value = w.read(me, edit);
+        w.graph(|g| g.output_changed(output));
+        w.read(me, reader);
+        value
+    };
+    w.runs.borrow_mut().insert(module, Rc::new(run));
+    w.get(module).expect("ignored");
+    w.set(edit, 1);
+    w.log();
+    w.get(module).expect("ignored");
+    assert_eq!(
+        w.log(),
+        [module, reader],
+        "the reader of the changed output ran inside"
+    );
+}
+
+#[test]
 fn the_graph_may_move_to_another_thread() {
     fn is_send<T: Send>() {}
     is_send::<Graph>();

@@ -52,10 +52,8 @@ fn cycles_of_two_and_more_that_appear_later_are_errors_with_their_path() {
         let last = all[members - 1];
         let to = log.clone();
         rt.effect(move || {
-            to.add(
-                last.try_get()
-                    .map_or_else(|_| "error".into(), |v| v.to_string()),
-            )
+            let seen = last.try_get();
+            to.add(seen.map_or_else(|_| "error".into(), |v| v.to_string()));
         });
         on.set(true);
         let Err(Error::Cycle(path)) = last.try_get() else {

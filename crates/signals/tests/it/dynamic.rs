@@ -53,7 +53,7 @@ fn a_memo_in_a_branch_that_is_dropped_in_the_same_batch_is_not_computed() {
 #[test]
 fn a_million_branch_switches_leave_nothing_behind() {
     let rt = Runtime::new();
-    let (way, a, b, c) = (rt.signal(0), rt.signal(1), rt.signal(2), rt.signal(3));
+    let (way, a, b, c) = (rt.signal(0_usize), rt.signal(1), rt.signal(2), rt.signal(3));
     let m = rt.memo(move || match way.get() % 3 {
         0 => a.get() + b.get(),
         1 => b.get() * 10 + a.get(),
@@ -66,7 +66,7 @@ fn a_million_branch_switches_leave_nothing_behind() {
     let mut slots = 0;
     for i in 1..=rounds {
         way.set(i);
-        assert_eq!(m.get(), [3, 21, 4][i as usize % 3]);
+        assert_eq!(m.get(), [3, 21, 4][i % 3]);
         if i == 10 {
             slots = rt.slot_count();
         }

@@ -6,15 +6,19 @@
 )]
 
 mod batch;
+mod collections;
 mod core;
 mod cycles;
 mod dynamic;
 mod effects;
 mod equality;
+mod features;
 mod laziness;
+mod outputs;
 mod ownership;
 mod panics;
 mod propagation;
+mod props;
 mod scale;
 mod untrack;
 mod writes;

@@ -198,13 +198,13 @@ fn a_hundred_thousand_nodes_may_be_made_inside_a_running_computation() {
 fn the_same_program_runs_in_the_same_order_every_time() {
     let program = || {
         let (rt, log) = (Runtime::new(), Log::default());
-        let all: Vec<_> = (0..20).map(|i| rt.signal(i)).collect();
+        let all: Vec<_> = (0..20_usize).map(|i| rt.signal(i)).collect();
         for i in 0..20_usize {
             let (log, a, b) = (log.clone(), all[i], all[i * 7 % 20]);
             let m = rt.memo(move || a.get() + b.get());
             rt.effect(move || log.add(format!("{i}:{}", m.get())));
         }
-        rt.batch(|| (0..20).rev().for_each(|i| all[i].set(100 + i as i32)));
+        rt.batch(|| (0..20).rev().for_each(|i| all[i].set(100 + i)));
         (log.take(), rt.dot(), rt.json())
     };
     assert_eq!(program(), program());

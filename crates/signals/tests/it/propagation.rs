@@ -154,7 +154,7 @@ fn repeated_reads_around_inner_computations_stay_one_edge() {
         x.get();
         let inner = cx.memo(move || x.get() + y.get());
         inner.get();
-        (x.get(), y.get(), x.get(), inner.get(), y.get());
+        assert_eq!(x.get() + y.get() + x.get() + y.get(), inner.get() * 2);
     });
     assert_eq!(rt.edge_count(), 5, "outer: x, inner, y; inner: x, y");
     x.set(3);

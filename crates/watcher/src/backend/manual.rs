@@ -5,7 +5,9 @@
 //! ones do: refuse a watch, run out of them, lose events.
 
 use super::{Backend, Raw, WatchError};
+use crate::files::{Files, Kind};
 use crate::inbox::Sink;
+use crate::memory::MemoryFiles;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +21,16 @@ struct State {
     on_barrier: Vec<Raw>,
     log: Vec<String>,
     start_error: Option<WatchError>,
+    files: Option<MemoryFiles>,
+}
+
+impl State {
+    fn exists(&self, dir: &Path) -> bool {
+        self.files.as_ref().is_none_or(|files| {
+            let stat = files.stat(dir, true);
+            stat.is_ok_and(|stat| stat.kind == Kind::Dir)
+        })
+    }
 }
 
 /// A scripted backend; clones share their state, so that a test keeps one and gives one away.
@@ -55,20 +67,25 @@ impl Manual {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A backend that refuses to watch what is no directory of `files`.
+    pub fn on(files: MemoryFiles) -> Self {
+        let manual = Self::default();
+        manual.lock().files = Some(files);
+        manual
+    }
+
     /// Sends an event, if the directory that it is about is watched. Says whether it was.
     pub fn send(&self, raw: Raw) -> bool {
         let mut state = self.lock();
         let path = match &raw {
-            Raw::Dirty(path)
-            | Raw::Closed(path)
-            | Raw::Attrib(path)
-            | Raw::Created(path)
-            | Raw::MovedTo { path, .. }
-            | Raw::Removed(path)
-            | Raw::MovedFrom { path, .. } => path.parent(),
-            Raw::Scan(_) | Raw::Overflow | Raw::Error(_) => None,
+            Raw::Scan(_) => None,
+            raw => raw.path().and_then(Path::parent),
         };
-        if path.is_some_and(|dir| !state.dirs.contains(dir)) {
+        let itself = match &raw {
+            Raw::Removed(path) | Raw::MovedFrom { path, .. } => state.dirs.contains(path),
+            _ => false,
+        };
+        if path.is_some_and(|dir| !itself && !state.dirs.contains(dir)) {
             return false;
         }
         if let Raw::Removed(path) | Raw::MovedFrom { path, .. } = &raw {
@@ -131,6 +148,7 @@ impl Backend for Manual {
             let full = state.limit.is_some_and(|limit| state.dirs.len() >= limit);
             answers.push(match state.refused.get(*dir) {
                 Some(error) => Err(error.clone()),
+                None if !state.exists(dir) => Err(WatchError::Gone),
                 None if full && !state.dirs.contains(*dir) => Err(WatchError::Limit),
                 None => {
                     state.dirs.insert(dir.to_path_buf());

@@ -24,6 +24,11 @@ impl Links {
         self.dirs.is_empty() && self.files.is_empty()
     }
 
+    /// Whether a followed link leads to something directly in `dir`.
+    pub(super) fn leads_into(&self, dir: &Path) -> bool {
+        self.files.keys().any(|file| file.parent() == Some(dir))
+    }
+
     /// Every name of what is at `path`.
     pub(super) fn spellings(&self, path: &Path) -> BTreeSet<PathBuf> {
         let mut real = path.to_owned();
@@ -95,7 +100,9 @@ impl Core {
             self.sources.watch(&[dir]);
         }
         let links = self.links.files.entry(place).or_default();
-        links.insert(path.to_owned());
+        if links.insert(path.to_owned()) {
+            self.narrow();
+        }
     }
 
     /// Takes note of where a root really is, if links are followed.

@@ -4,9 +4,12 @@
 //! needed for a change to be seen. So it may be thrown away whenever nothing waits.
 
 use super::Core;
+use crate::table::Known;
+use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 #[derive(Debug, Default)]
 pub(super) struct Renames {
@@ -14,6 +17,10 @@ pub(super) struct Renames {
     halves: BTreeMap<u64, PathBuf>,
     /// New name to the name that the consumer may know.
     origins: BTreeMap<PathBuf, PathBuf>,
+    /// Files that were found missing and not yet shown as removed, by inode.
+    missing: FxHashMap<u64, (PathBuf, Known)>,
+    /// Files that were found new by listing, by inode.
+    found: FxHashMap<u64, Known>,
 }
 
 impl Renames {
@@ -40,6 +47,8 @@ impl Renames {
     pub(super) fn clear(&mut self) {
         self.halves.clear();
         self.origins.clear();
+        self.missing.clear();
+        self.found.clear();
     }
 
     fn moved_below(&self, dir: &Path) -> Vec<PathBuf> {
@@ -64,6 +73,33 @@ impl Core {
             self.debouncer.release(&first);
         }
         self.renames.origins.insert(to.to_owned(), first);
+    }
+
+    /// The known file at `path` is not there: it may come back, or be found under another name.
+    pub(super) fn gone(&mut self, now: Duration, path: &Path) {
+        self.debouncer.gone(now, path);
+        let Some(known) = self.table.get(path).filter(|known| known.ino != 0) else {
+            return;
+        };
+        if self
+            .renames
+            .found
+            .get(&known.ino)
+            .is_some_and(|found| found.same(known))
+        {
+            self.debouncer.release(path);
+        } else {
+            let missing = (path.to_owned(), *known);
+            self.renames.missing.insert(known.ino, missing);
+        }
+    }
+
+    /// A file that the consumer does not know was found by listing.
+    pub(super) fn found(&mut self, found: &Known) {
+        match self.renames.missing.get(&found.ino) {
+            Some((path, known)) if known.same(found) => self.debouncer.release(path),
+            _ => drop(self.renames.found.insert(found.ino, *found)),
+        }
     }
 
     /// Pairs every known file below `from` with its name below `to`.

@@ -7,6 +7,7 @@
 use super::Core;
 use crate::error::{Error, ErrorKind};
 use crate::files::{Kind, Stat};
+use crate::inbox::Narrow;
 use crate::stats::Warning;
 use crate::table::Known;
 use std::collections::BTreeSet;
@@ -55,10 +56,7 @@ impl Roots {
 
     /// The innermost root that `path` is at or below.
     pub(super) fn of(&self, path: &Path) -> Option<PathBuf> {
-        let above = self
-            .all
-            .iter()
-            .filter(|root| path.starts_with(&root.path));
+        let above = self.all.iter().filter(|root| path.starts_with(&root.path));
         let nearest = above.max_by_key(|root| root.path.as_os_str().len());
         nearest.map(|root| root.path.clone())
     }
@@ -91,6 +89,7 @@ impl Core {
             id: None,
         });
         self.guard(path);
+        self.narrow();
         self.attach(now, path, true);
         Ok(())
     }
@@ -132,7 +131,27 @@ impl Core {
         self.sources.unwatch(&unwatch);
         let roots = &self.roots;
         self.debouncer.forget(|pending| roots.of(pending).is_none());
+        self.narrow();
         Ok(())
+    }
+
+    /// Tells the inbox what counts in the guards.
+    ///
+    /// Everything else there is left out before it wakes anybody: the parent of a project may be a
+    /// home directory, where something is written all the time.
+    pub(super) fn narrow(&self) {
+        let outside = |guard: &&PathBuf| self.roots.of(guard).is_none();
+        let linked = |guard: &&PathBuf| !self.links.leads_into(guard);
+        let guards = self.roots.guards.iter().filter(outside).filter(linked);
+        self.inbox.set_narrow(Narrow {
+            dirs: guards.cloned().collect(),
+            entries: self
+                .roots
+                .paths()
+                .into_iter()
+                .chain(self.roots.guards())
+                .collect(),
+        });
     }
 
     /// Whether `path` is there and watched; `None` if it was not asked for.
@@ -153,6 +172,7 @@ impl Core {
         let watched = matches!(answers.first(), Some(Ok(())));
         if watched {
             self.roots.guards.insert(parent.to_owned());
+            self.narrow();
         }
         watched
     }
@@ -167,7 +187,7 @@ impl Core {
         let Some(stat) = stat else {
             self.drop_dir(now, path);
             if self.table.get(path).is_some() {
-                self.debouncer.gone(now, path);
+                self.gone(now, path);
             }
             self.roots.retry_at = Some(now);
             return;
@@ -200,7 +220,7 @@ impl Core {
     pub(super) fn root_vanished(&mut self, now: Duration, path: &Path) {
         self.drop_dir(now, path);
         if self.table.get(path).is_some() {
-            self.debouncer.gone(now, path);
+            self.gone(now, path);
         }
         self.lose(now, path);
     }
@@ -232,6 +252,11 @@ impl Core {
     pub(super) fn retry_roots(&mut self, now: Duration) {
         self.roots.retry_at = None;
         for path in self.roots.lost() {
+            if let Some(parent) = path.parent()
+                && self.files.stat(parent, true).is_err()
+            {
+                self.roots.guards.remove(parent);
+            }
             // The guard first, so that what comes right after the look is seen.
             let guarded = self.guard(&path);
             if self.files.stat(&path, true).is_ok() {

@@ -6,7 +6,7 @@
 
 use super::Core;
 use crate::backend::WatchError;
-use crate::files::{Entry, Files, Kind};
+use crate::files::{Files, Kind, Stat};
 use crate::matcher::Matcher;
 use crate::stats::Warning;
 use crate::table::Known;
@@ -22,14 +22,19 @@ use std::time::Duration;
 const PART: usize = 256;
 
 /// What is in a directory, as far as it is of interest.
+#[derive(Default)]
 struct Listing {
-    entries: io::Result<Vec<Entry>>,
+    // Sorted by name. In the form that the table keeps, since a large tree has many of them.
+    files: Vec<(Name, Known)>,
+    dirs: Vec<PathBuf>,
+    links: Vec<(PathBuf, Stat)>,
     rules: Option<Gitignore>,
 }
 
-type Answers = Vec<(Result<(), WatchError>, Option<Listing>)>;
+type Name = Box<OsStr>;
+type Answers = Vec<(Result<(), WatchError>, Option<io::Result<Listing>>)>;
 
-fn list(files: &dyn Files, matcher: &Matcher, root: &Path, dir: &Path) -> Listing {
+fn list(files: &dyn Files, matcher: &Matcher, root: &Path, dir: &Path) -> io::Result<Listing> {
     let rules = matcher.read_rules(files, dir);
     let mut want = |name: &OsStr, kind: Kind| match kind {
         Kind::File => matcher.file(root, &dir.join(name), rules.as_ref()),
@@ -37,16 +42,29 @@ fn list(files: &dyn Files, matcher: &Matcher, root: &Path, dir: &Path) -> Listin
         Kind::Link => true,
         Kind::Dir | Kind::Other => false,
     };
-    let entries = files.list(dir, &mut want).map(|mut entries| {
-        entries.retain(|entry| {
-            entry.stat.is_some()
-                || (entry.kind == Kind::Dir
-                    && matcher.dir(root, &dir.join(&entry.name), rules.as_ref()))
-        });
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
-        entries
-    });
-    Listing { entries, rules }
+    let mut listing = Listing::default();
+    for entry in files.list(dir, &mut want)? {
+        match (entry.kind, entry.stat) {
+            (Kind::Dir, _) => {
+                let path = dir.join(&entry.name);
+                if matcher.dir(root, &path, rules.as_ref()) {
+                    listing.dirs.push(path);
+                }
+            }
+            (Kind::Link, Some(stat)) => listing.links.push((dir.join(&entry.name), stat)),
+            (_, Some(stat)) => {
+                let name = entry.name.into_boxed_os_str();
+                listing.files.push((name, Known::new(&stat)));
+            }
+            (_, None) => {}
+        }
+    }
+    listing.files.shrink_to_fit();
+    listing.files.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    listing.dirs.sort_unstable();
+    listing.links.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    listing.rules = rules;
+    Ok(listing)
 }
 
 impl Core {
@@ -157,9 +175,15 @@ impl Core {
     }
 
     /// Takes in the content of a directory; the directories to enter next.
-    fn apply(&mut self, now: Duration, dir: &Path, listing: Listing, first: bool) -> Vec<PathBuf> {
-        let entries = match listing.entries {
-            Ok(entries) => entries,
+    fn apply(
+        &mut self,
+        now: Duration,
+        dir: &Path,
+        listing: io::Result<Listing>,
+        first: bool,
+    ) -> Vec<PathBuf> {
+        let listing = match listing {
+            Ok(listing) => listing,
             Err(error) if is_gone(&error) => {
                 self.drop_dir(now, dir);
                 return Vec::new();
@@ -169,26 +193,27 @@ impl Core {
                 return Vec::new();
             }
         };
-        self.matcher.set_rules(dir, listing.rules);
-        let mut dirs = Vec::new();
-        let mut files = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let path = dir.join(&entry.name);
-            match entry.stat {
-                None => dirs.push(path),
-                Some(stat) if entry.kind == Kind::File => {
-                    files.push((entry.name.into_boxed_os_str(), Known::new(&stat)));
-                }
-                Some(stat) => self.apply_link(path, entry.name.into(), stat, &mut dirs, &mut files),
+        let Listing {
+            mut files,
+            mut dirs,
+            links,
+            rules,
+        } = listing;
+        self.matcher.set_rules(dir, rules);
+        for (path, stat) in links {
+            if let Some(file) = self.apply_link(path, stat, &mut dirs) {
+                let at = files.partition_point(|(name, _)| *name < file.0);
+                files.insert(at, file);
             }
         }
+        dirs.sort_unstable();
         if first {
             self.table.fill(dir, files);
             self.hashing.queue(dir);
         } else {
             self.compare(now, dir, &files);
             for known in self.table.dirs_in(dir) {
-                if !dirs.contains(&known) && self.table.is_live(&known) {
+                if dirs.binary_search(&known).is_err() && self.table.is_live(&known) {
                     self.drop_dir(now, &known);
                 }
             }
@@ -196,48 +221,45 @@ impl Core {
         dirs
     }
 
-    /// Takes in a symbolic link: as itself, or as what it leads to.
+    /// Takes in a symbolic link: as a file of its own, or as what it leads to.
     fn apply_link(
         &mut self,
         path: PathBuf,
-        name: Box<OsStr>,
-        link: crate::Stat,
+        link: Stat,
         dirs: &mut Vec<PathBuf>,
-        files: &mut Vec<(Box<OsStr>, Known)>,
-    ) {
-        let Some(root) = self.roots.of(&path) else {
-            return;
-        };
+    ) -> Option<(Name, Known)> {
+        let root = self.roots.of(&path)?;
+        let name: Name = path.file_name()?.into();
         let is_file = self.matcher.file(&root, &path, None);
         if !self.settings.follow_links {
-            if is_file {
-                files.push((name, Known::new(&link)));
-            }
-            return;
+            return is_file.then(|| (name, Known::new(&link)));
         }
-        match self.files.stat(&path, true) {
-            Ok(stat) if stat.kind == Kind::Dir => {
-                if self.matcher.dir(&root, &path, None) && self.link_dir(&path) {
-                    dirs.push(path);
-                }
+        let stat = self.files.stat(&path, true).ok()?;
+        if stat.kind == Kind::Dir {
+            if self.matcher.dir(&root, &path, None) && self.link_dir(&path) {
+                dirs.push(path);
             }
-            Ok(stat) if is_file => {
-                self.link_file(&path);
-                // Again, since the target is watched only now.
-                let stat = self.files.stat(&path, true).unwrap_or(stat);
-                files.push((name, Known::new(&stat)));
-            }
-            Ok(_) | Err(_) => {}
+            return None;
         }
+        if !is_file {
+            return None;
+        }
+        self.link_file(&path);
+        // Again, since the target is watched only now.
+        let stat = self.files.stat(&path, true).unwrap_or(stat);
+        Some((name, Known::new(&stat)))
     }
 
-    fn compare(&mut self, now: Duration, dir: &Path, files: &[(Box<OsStr>, Known)]) {
+    fn compare(&mut self, now: Duration, dir: &Path, files: &[(Name, Known)]) {
         for (name, found) in files {
             let path = dir.join(&**name);
             let same = |known: &Known| known.untouched(found);
-            if !self.table.get(&path).is_some_and(same) {
-                self.debouncer.complete(now, &path);
+            match self.table.get(&path) {
+                Some(known) if same(known) => continue,
+                Some(_) => {}
+                None => self.found(found),
             }
+            self.debouncer.complete(now, &path);
         }
         let is_found = |name: &OsStr| {
             files
@@ -251,7 +273,7 @@ impl Core {
             .map(|(name, _)| dir.join(name))
             .collect();
         for path in missing {
-            self.debouncer.gone(now, &path);
+            self.gone(now, &path);
         }
     }
 
@@ -265,7 +287,7 @@ impl Core {
         }
         let files = self.table.files_below(dir);
         for file in &files {
-            self.debouncer.gone(now, file);
+            self.gone(now, file);
         }
         if !files.is_empty() && self.settings.collapse_dirs {
             self.dropped.push(dir.to_owned());

@@ -55,7 +55,32 @@ pub(crate) fn put(path: &Path, content: &str) {
     fs::write(path, content).expect("a write");
 }
 
+/// How often a line came.
+pub(crate) fn count(lines: &BTreeMap<String, usize>, line: &str) -> usize {
+    lines.get(line).copied().unwrap_or(0)
+}
+
+/// The number of inotify watches that this process holds.
+pub(crate) fn inotify_watches() -> Option<usize> {
+    let mut watches = 0;
+    for entry in fs::read_dir("/proc/self/fdinfo").ok()? {
+        let info = fs::read_to_string(entry.ok()?.path()).unwrap_or_default();
+        watches += info
+            .lines()
+            .filter(|line| line.starts_with("inotify wd:"))
+            .count();
+    }
+    Some(watches)
+}
+
 impl Disk {
+    /// Lets the watcher read what was there at the start.
+    pub(crate) fn read_the_start(&self) {
+        for _ in 0..=self.watcher.stats().dirs {
+            assert!(self.watcher.next(Some(Duration::ZERO)).is_none());
+        }
+    }
+
     /// The directory that holds the root.
     pub(crate) fn outside(&self) -> &Path {
         self.dir.path()

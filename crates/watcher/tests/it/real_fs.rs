@@ -1,24 +1,29 @@
-//! Behaviours that need a real file system.
+//! Behaviours that need a real file system: what is saved, created, moved and removed.
+//!
+//! The numbers are those of `BEHAVIOURS.md`.
 
-use crate::disk::{LIMIT, disk};
+use crate::disk::{count, disk, disk_with, put};
+use hmr_watcher::{Content, Filter};
 use std::fs;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
 
+/// [1]
 #[test]
 fn a_plain_save_arrives_once() {
     let mut disk = disk(&["m.py"]);
-    for round in 0..20 {
+    for round in 0..50 {
         disk.write("m.py", &format!("round {round}"));
         assert_eq!(disk.batch(), ["modified m.py"]);
     }
     disk.nothing_else();
 }
 
+/// [13]
 #[test]
 fn an_atomic_save_is_one_modification() {
     let mut disk = disk(&["m.py"]);
-    for round in 0..20 {
+    for round in 0..50 {
         disk.write("m.py.tmp", &format!("round {round}"));
         fs::rename(disk.path("m.py.tmp"), disk.path("m.py")).expect("a rename");
         assert_eq!(disk.batch(), ["modified m.py"]);
@@ -26,10 +31,11 @@ fn an_atomic_save_is_one_modification() {
     disk.nothing_else();
 }
 
+/// [14]
 #[test]
 fn a_save_by_vim_is_one_modification() {
     let mut disk = disk(&["m.py"]);
-    for round in 0..20 {
+    for round in 0..50 {
         disk.write("4913", "");
         fs::remove_file(disk.path("4913")).expect("4913");
         fs::rename(disk.path("m.py"), disk.path("m.py~")).expect("a rename");
@@ -40,14 +46,58 @@ fn a_save_by_vim_is_one_modification() {
     disk.nothing_else();
 }
 
+/// [15] [18]
 #[test]
 fn a_rename_inside_the_tree_is_one_change() {
-    let mut disk = disk(&["a.py"]);
+    let mut disk = disk(&["a.py", "pkg/x.py"]);
     fs::rename(disk.path("a.py"), disk.path("b.py")).expect("a rename");
     assert_eq!(disk.batch(), ["renamed a.py b.py"]);
+    fs::rename(disk.path("pkg"), disk.path("lib")).expect("a rename");
+    assert_eq!(disk.batch(), ["renamed pkg/x.py lib/x.py"]);
+    fs::rename(disk.path("b.py"), disk.path("c.py")).expect("a rename");
+    fs::rename(disk.path("c.py"), disk.path("d.py")).expect("a rename");
+    assert_eq!(disk.batch(), ["renamed b.py d.py"]);
     disk.nothing_else();
 }
 
+/// [19]
+#[test]
+fn a_directory_that_is_removed_is_a_removal_of_each_file() {
+    let mut disk = disk(&["pkg/a.py", "pkg/sub/b.py", "pkg/sub/c.txt"]);
+    fs::remove_dir_all(disk.path("pkg")).expect("a removal");
+    let lines = disk.until(|lines| lines.len() == 2);
+    assert_eq!(count(&lines, "removed pkg/a.py"), 1);
+    assert_eq!(count(&lines, "removed pkg/sub/b.py"), 1);
+    disk.nothing_else();
+}
+
+/// [22] [23] [24]
+#[test]
+fn reading_touching_and_writing_the_same_is_nothing() {
+    let mut disk = disk(&["m.py", "pkg/n.py"]);
+    disk.read_the_start();
+    for _ in 0..20 {
+        fs::read(disk.path("m.py")).expect("a read");
+        fs::read_dir(disk.path("pkg")).expect("a listing").count();
+        let file = fs::File::open(disk.path("m.py")).expect("an open file");
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH)
+            .expect("a touch");
+        disk.write("m.py", "at the start");
+    }
+    disk.nothing_else();
+}
+
+/// [24]
+#[test]
+fn without_comparison_the_same_bytes_are_a_change() {
+    let mut disk = disk_with(&["m.py"], |builder| builder.content(Content::Off));
+    for _ in 0..50 {
+        disk.write("m.py", "at the start");
+        assert_eq!(disk.batch(), ["modified m.py"]);
+    }
+}
+
+/// [27] [28]
 #[test]
 fn a_file_right_after_its_directory_is_never_lost() {
     let mut disk = disk(&[]);
@@ -67,12 +117,30 @@ fn a_file_right_after_its_directory_is_never_lost() {
     disk.nothing_else();
 }
 
+/// [30]
+#[test]
+fn ten_thousand_writes_are_a_handful_of_batches() {
+    let files: Vec<_> = (0..10_000)
+        .map(|n| format!("d{}/f{n}.py", n % 1000))
+        .collect();
+    let names: Vec<&str> = files.iter().map(String::as_str).collect();
+    let mut disk = disk(&names);
+    for file in &files {
+        disk.write(file, "edited");
+    }
+    let lines = disk.until(|lines| lines.len() == 10_000);
+    assert!(lines.values().all(|times| *times == 1));
+    assert!(disk.seen.len() <= 10, "{} batches", disk.seen.len());
+    disk.nothing_else();
+}
+
+/// [16]
 #[test]
 fn a_tree_that_moves_in_edits_and_moves_out_is_reported_file_by_file() {
     let mut disk = disk(&[]);
     let aside = disk.outside().join("aside");
     for n in 0..240 {
-        crate::disk::put(&aside.join(format!("{}/f{n}.py", n % 12)), "new");
+        put(&aside.join(format!("{}/f{n}.py", n % 12)), "new");
     }
     fs::rename(&aside, disk.path("in")).expect("a move in");
     disk.until(|lines| {
@@ -92,43 +160,247 @@ fn a_tree_that_moves_in_edits_and_moves_out_is_reported_file_by_file() {
             .count()
             == 240
     });
+    put(&aside.join("3/f3.py"), "not ours any more");
     disk.nothing_else();
 }
 
+/// [34]
 #[test]
 fn a_root_that_is_removed_and_recreated_is_watched_again() {
     let mut disk = disk(&["m.py"]);
-    for round in 0..3 {
+    for round in 0..5 {
         fs::remove_dir_all(disk.root()).expect("a removal");
         disk.write("n.py", &format!("round {round}"));
         disk.until(|lines| lines.keys().any(|line| line.ends_with(" n.py")));
         disk.write("n.py", &format!("round {round}, edited"));
         disk.until(|lines| lines.contains_key("modified n.py"));
     }
-    let away = disk.outside().join("away");
-    fs::rename(disk.root(), &away).expect("a rename");
+    fs::remove_dir_all(disk.root()).expect("a removal");
     disk.until(|lines| lines.contains_key("removed n.py"));
-    crate::disk::put(&away.join("n.py"), "not ours");
-    disk.write("o.py", "new");
-    assert_eq!(disk.batch(), ["added o.py"]);
+    assert!(!disk.watcher.is_attached(disk.root()));
+    disk.write("n.py", "later");
+    disk.until(|lines| lines.contains_key("added n.py"));
     disk.nothing_else();
 }
 
+/// [35]
 #[test]
-fn stop_wakes_a_waiting_next() {
-    let disk = disk(&[]);
-    let late = thread::scope(|scope| {
-        let waiting = scope.spawn(|| {
-            assert!(disk.watcher.next(None).is_none());
-            Instant::now()
+fn a_root_that_is_renamed_away_is_not_taken_for_the_one_in_its_place() {
+    let mut disk = disk(&["n.py"]);
+    let away = disk.outside().join("away");
+    fs::rename(disk.root(), &away).expect("a rename");
+    disk.until(|lines| lines.contains_key("removed n.py"));
+    put(&away.join("n.py"), "not ours");
+    disk.write("o.py", "new");
+    assert_eq!(disk.batch(), ["added o.py"]);
+    put(&away.join("o.py"), "not ours");
+    disk.nothing_else();
+}
+
+/// [34]
+#[test]
+fn a_root_whose_parents_vanish_with_it_is_found_again() {
+    let mut disk = disk_with(&["m.py"], |builder| builder);
+    let outer = disk.outside().join("outer");
+    put(&outer.join("inner/src/a.py"), "at the start");
+    disk.watcher
+        .add_path(outer.join("inner/src"))
+        .expect("added");
+    fs::remove_dir_all(&outer).expect("a removal");
+    disk.until(|lines| lines.keys().any(|line| line.starts_with("removed")));
+    put(&outer.join("inner/src/b.py"), "new");
+    disk.until(|lines| lines.keys().any(|line| line.starts_with("added")));
+    put(&outer.join("inner/src/b.py"), "edited");
+    disk.until(|lines| lines.keys().any(|line| line.starts_with("modified")));
+    disk.nothing_else();
+}
+
+/// [36]
+#[test]
+fn a_root_that_does_not_exist_yet_is_waited_for() {
+    let mut disk = disk_with(&[], |builder| builder.wait_for_root(true));
+    fs::remove_dir_all(disk.root()).expect("a removal");
+    let later = disk.outside().join("later");
+    disk.watcher.add_path(&later).expect("added");
+    put(&later.join("a.py"), "new");
+    disk.until(|lines| lines.keys().any(|line| line.starts_with("added")));
+    put(&later.join("a.py"), "edited");
+    disk.until(|lines| lines.keys().any(|line| line.starts_with("modified")));
+}
+
+/// [37]
+#[test]
+fn a_directory_that_is_recreated_again_and_again_stays_watched() {
+    let mut disk = disk(&["d/f.py"]);
+    for round in 0..50 {
+        fs::remove_dir_all(disk.path("d")).expect("a removal");
+        disk.write("d/f.py", &format!("round {round}"));
+    }
+    disk.until(|lines| lines.keys().any(|line| line.ends_with("ed d/f.py")));
+    for round in 0..5 {
+        // Batches about the rounds above may still come; the edit is the last word.
+        disk.watcher.settle();
+        disk.write("d/f.py", &format!("afterwards {round}"));
+        disk.until(|lines| lines.contains_key("modified d/f.py"));
+    }
+    disk.nothing_else();
+}
+
+/// [38]
+#[test]
+fn a_single_file_survives_any_number_of_atomic_saves() {
+    let mut disk = disk_with(&[], |builder| builder.filter(Filter::new().include("*.py")));
+    let file = disk.outside().join("config.toml");
+    put(&file, "at the start");
+    disk.watcher.add_path(&file).expect("added");
+    for round in 0..20 {
+        let temporary = disk.outside().join("config.toml.tmp");
+        put(&temporary, &format!("round {round}"));
+        fs::rename(&temporary, &file).expect("a rename");
+        let lines = disk.batch();
+        assert!(
+            lines.len() == 1 && lines[0].starts_with("modified"),
+            "{lines:?}"
+        );
+    }
+    disk.nothing_else();
+}
+
+/// [41]
+#[test]
+fn ignored_directories_get_no_watch() {
+    let files: Vec<_> = (0..50).map(|n| format!("node_modules/p{n}/i.js")).collect();
+    let mut names: Vec<&str> = files.iter().map(String::as_str).collect();
+    names.extend(["pkg/a.py", ".git/objects/00/x"]);
+    let mut disk = disk(&names);
+    // The root, its parent, and `pkg`.
+    assert_eq!(crate::disk::inotify_watches(), Some(3));
+    disk.nothing_else();
+}
+
+/// [48]
+#[test]
+fn links_are_followed_if_asked() {
+    let mut disk = disk_with(&["real.py"], |builder| builder.follow_links(true));
+    let lib = disk.outside().join("lib");
+    put(&lib.join("l.py"), "at the start");
+    std::os::unix::fs::symlink(&lib, disk.path("lib")).expect("a link");
+    std::os::unix::fs::symlink(disk.root(), disk.path("loop")).expect("a link");
+    assert_eq!(disk.batch(), ["added lib/l.py"]);
+    put(&lib.join("l.py"), "edited");
+    assert_eq!(disk.batch(), ["modified lib/l.py"]);
+    std::os::unix::fs::symlink(lib.join("l.py"), disk.path("m.py")).expect("a link");
+    assert_eq!(disk.batch(), ["added m.py"]);
+    put(&lib.join("l.py"), "edited again");
+    assert_eq!(disk.batch(), ["modified lib/l.py", "modified m.py"]);
+    disk.nothing_else();
+}
+
+/// [49]
+#[test]
+fn a_name_that_is_not_utf_8_is_delivered_intact() {
+    let mut disk = disk(&[]);
+    let name = std::ffi::OsStr::from_bytes(b"caf\xe9.py");
+    put(&disk.root().join(name), "new");
+    let batch = disk
+        .watcher
+        .next(Some(crate::disk::LIMIT))
+        .expect("a batch");
+    assert_eq!(batch.changes()[0].path(), disk.root().join(name));
+    disk.nothing_else();
+}
+
+/// [51]
+#[test]
+fn editing_an_ignore_file_takes_effect_at_once() {
+    let filter = Filter::new().include("*.py").gitignore(true);
+    let mut disk = disk_with(&[], |builder| builder.filter(filter));
+    disk.write(".gitignore", "gen/\n");
+    disk.nothing_else();
+    disk.write("gen/a.py", "new");
+    disk.nothing_else();
+    disk.write(".gitignore", "");
+    assert_eq!(disk.batch(), ["added gen/a.py"]);
+    disk.write("gen/a.py", "edited");
+    assert_eq!(disk.batch(), ["modified gen/a.py"]);
+    disk.write(".gitignore", "gen/\n");
+    disk.nothing_else();
+    disk.write("gen/a.py", "edited again");
+    disk.nothing_else();
+}
+
+/// [63]
+#[test]
+fn a_change_while_the_watcher_is_being_built_is_known_or_reported() {
+    for round in 0..10 {
+        let before: Vec<_> = (0..100).map(|n| format!("d{n}/f.py")).collect();
+        let names: Vec<&str> = before.iter().map(String::as_str).collect();
+        let mut disk = disk(&names);
+        let src = disk.root();
+        let watcher = std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                for n in 0..200 {
+                    put(
+                        &src.join(format!("d{}/g{round}.py", n % 100)),
+                        &format!("{n}"),
+                    );
+                }
+            });
+            let watcher = hmr_watcher::Watcher::builder().path(&src).build();
+            writer.join().expect("no panic");
+            watcher.expect("a watcher")
         });
-        thread::yield_now();
-        let stopped = Instant::now();
-        disk.watcher.stop();
-        waiting
-            .join()
-            .expect("no panic")
-            .saturating_duration_since(stopped)
-    });
-    assert!(late < LIMIT.min(Duration::from_secs(1)), "{late:?}");
+        watcher.settle();
+        for n in 0..100 {
+            put(&src.join(format!("d{n}/g{round}.py")), "afterwards");
+        }
+        let batch = watcher.settle().expect("a batch");
+        let wrong: Vec<_> = batch
+            .iter()
+            .filter(|change| !matches!(change, hmr_watcher::Change::Modified(_)))
+            .collect();
+        assert!(
+            wrong.is_empty() && batch.changes().len() == 100,
+            "{wrong:?}"
+        );
+        disk.until(|lines| !lines.is_empty());
+    }
+}
+
+/// [64]
+#[test]
+fn an_idle_watcher_is_never_woken() {
+    let files: Vec<_> = (0..300).map(|n| format!("d{n}/f.py")).collect();
+    let names: Vec<&str> = files.iter().map(String::as_str).collect();
+    let mut disk = disk(&names);
+    disk.read_the_start();
+    let before = disk.watcher.stats();
+    assert!(
+        disk.watcher
+            .next(Some(Duration::from_millis(500)))
+            .is_none()
+    );
+    let after = disk.watcher.stats();
+    assert_eq!(after.events, before.events, "false events");
+    assert_eq!(
+        after.wakeups,
+        before.wakeups + 1,
+        "the end of the time is one"
+    );
+    disk.nothing_else();
+}
+
+/// [64]
+#[test]
+fn what_happens_beside_a_root_wakes_nobody() {
+    let mut disk = disk(&["m.py"]);
+    let before = disk.watcher.stats().events;
+    for n in 0..100 {
+        put(&disk.outside().join(format!("beside{n}.py")), "x");
+    }
+    disk.write("m.py", "edited");
+    assert_eq!(disk.batch(), ["modified m.py"]);
+    let events = disk.watcher.stats().events - before;
+    assert!(events < 10, "{events} events");
+    disk.nothing_else();
 }

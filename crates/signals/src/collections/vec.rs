@@ -1,0 +1,198 @@
+//! A vector with per-index granularity.
+
+use std::cell::RefCell;
+
+use super::Tracker;
+use crate::error::Error;
+use crate::runtime::Cx;
+use crate::scope::Stored;
+
+struct Parts<T> {
+    items: RefCell<Vec<T>>,
+    tracker: Tracker<usize>,
+}
+
+/// A vector whose readers run only for the indices they read. A `Copy` handle.
+///
+/// Insertion and removal in the middle tell the readers of every index behind it.
+pub struct ReactiveVec<T: 'static> {
+    parts: Stored<Parts<T>>,
+}
+
+impl<T> Clone for ReactiveVec<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for ReactiveVec<T> {}
+
+impl<T: PartialEq + 'static> ReactiveVec<T> {
+    /// An empty vector, owned by the computation or scope that is running.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the runtime has been dropped.
+    #[track_caller]
+    pub fn new(cx: Cx) -> Self {
+        let (items, tracker) = (RefCell::default(), Tracker::new(cx));
+        Self {
+            parts: cx.store(Parts { items, tracker }),
+        }
+    }
+
+    /// The item at `index`; the running computation depends on that index.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the vector has been disposed.
+    #[track_caller]
+    pub fn get(&self, index: usize) -> Option<T>
+    where
+        T: Clone,
+    {
+        self.try_get(index).unwrap_or_else(|e| e.raise())
+    }
+
+    /// [`ReactiveVec::get`], or an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    pub fn try_get(&self, index: usize) -> Result<Option<T>, Error>
+    where
+        T: Clone,
+    {
+        self.parts.try_with(|p| {
+            p.tracker.track(&index);
+            p.items.borrow().get(index).cloned()
+        })
+    }
+
+    /// Replaces the item at `index`; `false` if there is none. Nothing happens for an equal value.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the vector has been disposed or a memo is running.
+    #[track_caller]
+    pub fn set(&self, index: usize, value: T) -> bool {
+        let changed = self.change(|items| match items.get_mut(index) {
+            None => (false, None),
+            Some(item) if *item == value => (true, None),
+            Some(item) => {
+                *item = value;
+                (true, Some((index, index + 1, false)))
+            }
+        });
+        changed.unwrap_or_else(|e| e.raise())
+    }
+
+    /// Adds an item at the end.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the vector has been disposed or a memo is running.
+    #[track_caller]
+    pub fn push(&self, value: T) {
+        self.try_push(value).unwrap_or_else(|e| e.raise());
+    }
+
+    /// [`ReactiveVec::push`], or an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`], [`Error::WriteInMemo`]; [`Error::Budget`] after the change.
+    pub fn try_push(&self, value: T) -> Result<(), Error> {
+        self.change(|items| {
+            items.push(value);
+            ((), Some((items.len() - 1, items.len(), true)))
+        })
+    }
+
+    /// Inserts an item before `index`, at the end if that is behind it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the vector has been disposed or a memo is running.
+    #[track_caller]
+    pub fn insert(&self, index: usize, value: T) {
+        let changed = self.change(|items| {
+            let index = index.min(items.len());
+            items.insert(index, value);
+            ((), Some((index, usize::MAX, true)))
+        });
+        changed.unwrap_or_else(|e| e.raise());
+    }
+
+    /// Removes the item at `index`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the vector has been disposed or a memo is running.
+    #[track_caller]
+    pub fn remove(&self, index: usize) -> Option<T> {
+        let changed = self.change(|items| {
+            if index >= items.len() {
+                return (None, None);
+            }
+            (Some(items.remove(index)), Some((index, usize::MAX, true)))
+        });
+        changed.unwrap_or_else(|e| e.raise())
+    }
+
+    /// How many items there are; runs again when that changes.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the vector has been disposed.
+    #[track_caller]
+    pub fn len(&self) -> usize {
+        self.parts.with(|p| {
+            p.tracker.track_shape();
+            p.items.borrow().len()
+        })
+    }
+
+    /// Whether there is no item; see [`ReactiveVec::len`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if the vector has been disposed.
+    #[track_caller]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All items; runs again for every change.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the vector has been disposed.
+    #[track_caller]
+    pub fn to_vec(&self) -> Vec<T>
+    where
+        T: Clone,
+    {
+        self.parts.with(|p| {
+            p.tracker.track_any();
+            p.items.borrow().clone()
+        })
+    }
+
+    /// Changes the items and tells readers of the range of indices that `f` names, and of the
+    /// length if it says so.
+    fn change<R>(
+        &self,
+        f: impl FnOnce(&mut Vec<T>) -> (R, Option<(usize, usize, bool)>),
+    ) -> Result<R, Error> {
+        self.parts.try_with(|p| {
+            p.tracker.writable()?;
+            let (result, change) = f(&mut p.items.borrow_mut());
+            if let Some((from, to, shape)) = change {
+                let told = p.tracker.from(&from).into_iter().filter(|i| *i < to);
+                p.tracker.notify(told.collect::<Vec<_>>(), shape)?;
+            }
+            Ok(result)
+        })?
+    }
+}

@@ -1,0 +1,85 @@
+//! Writes from other threads, applied by the thread that owns the runtime.
+//!
+//! A runtime and its handles stay on one thread, so that the single-threaded path pays nothing. What
+//! other threads may hold is the sending end of a queue; the owner delivers when it is ready, for
+//! instance when its event loop was woken.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::error::Error;
+use crate::runtime::Cx;
+use crate::signal::Signal;
+
+struct Shared<T> {
+    waiting: Mutex<Vec<T>>,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+/// The sending end: `Send`, `Sync` and `Clone` for every `T: Send`.
+pub struct Mailbox<T> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T> Clone for Mailbox<T> {
+    fn clone(&self) -> Self {
+        let shared = Arc::clone(&self.shared);
+        Self { shared }
+    }
+}
+
+impl<T> Mailbox<T> {
+    /// Leaves a value for the owner and wakes it. Never blocks for longer than a push.
+    pub fn send(&self, value: T) {
+        let mut waiting = self
+            .shared
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        waiting.push(value);
+        drop(waiting);
+        (self.shared.wake)();
+    }
+}
+
+/// The receiving end, on the thread of the runtime.
+pub struct Inbox<T: 'static> {
+    shared: Arc<Shared<T>>,
+    cx: Cx,
+    signal: Signal<T>,
+}
+
+impl Cx {
+    /// Opens a way for other threads to write `signal`. `wake` is called by the sender after each
+    /// value, on its thread.
+    pub fn mailbox<T: Send + 'static>(
+        &self,
+        signal: Signal<T>,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> (Mailbox<T>, Inbox<T>) {
+        let (waiting, wake) = (Mutex::default(), Box::new(wake));
+        let shared = Arc::new(Shared { waiting, wake });
+        let (sender, cx) = (Arc::clone(&shared), *self);
+        (Mailbox { shared: sender }, Inbox { shared, cx, signal })
+    }
+}
+
+impl<T: 'static> Inbox<T> {
+    /// Writes everything that waits, oldest first, as one batch; gives how many values that were.
+    ///
+    /// # Errors
+    ///
+    /// As [`Signal::try_set`].
+    pub fn deliver(&self) -> Result<usize, Error> {
+        let mut waiting = self
+            .shared
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let values = std::mem::take(&mut *waiting);
+        drop(waiting);
+        let count = values.len();
+        self.cx
+            .try_batch(|| values.into_iter().try_for_each(|v| self.signal.try_set(v)))??;
+        Ok(count)
+    }
+}
