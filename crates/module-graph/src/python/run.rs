@@ -265,21 +265,21 @@ impl Engine {
         namespace: &Bound<'py, PyDict>,
         code: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Vec<String>> {
-        let before = self
-            .is_entry(id)
-            .then(|| Snapshot::take(namespace.clone()))
-            .transpose()?;
+        let mut before = None;
         let ran = reads::during(id, || {
             let code = code()?;
+            if self.is_entry(id) {
+                before = Some(Snapshot::take(namespace.clone())?);
+            }
             self.execute(id, caller, &code, namespace, namespace.as_any())?;
             PyResult::Ok(code)
         });
-        match (ran, before) {
-            (Ok(code), _) => {
+        match ran {
+            Ok(code) => {
                 self.keep(id, code, None);
                 Ok(Vec::new())
             }
-            (Err(error), before) => {
+            Err(error) => {
                 before.map_or(Ok(()), Snapshot::restore)?;
                 Err(error)
             }
