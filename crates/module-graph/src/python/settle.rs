@@ -26,9 +26,18 @@ pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf
     settle_all(engine, py);
     engine.end_load(py);
 
-    let done = std::mem::take(&mut engine.state().update);
+    let (done, rewritten) = {
+        let mut state = engine.state();
+        (
+            std::mem::take(&mut state.update),
+            std::mem::take(&mut state.rewritten),
+        )
+    };
     Update {
-        files,
+        files: files
+            .into_iter()
+            .filter(|file| !rewritten.contains(file))
+            .collect(),
         removed,
         elapsed: started.elapsed(),
         ..done
