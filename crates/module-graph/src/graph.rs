@@ -31,6 +31,8 @@ impl ModuleId {
 /// What a computation read of a module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Read<'a> {
+    /// Nothing: it only has to be imported first, as a package is before what it holds.
+    Order,
     /// The module itself: it was imported.
     Module,
     /// One name, present or absent.
@@ -44,6 +46,7 @@ pub enum Read<'a> {
 enum Role {
     Load,
     File,
+    Order,
     Itself,
     Everything,
     Name(Arc<str>),
@@ -55,6 +58,7 @@ struct Module {
     path: Option<PathBuf>,
     load: NodeId,
     file: NodeId,
+    order: NodeId,
     itself: NodeId,
     everything: NodeId,
     names: FxHashMap<Arc<str>, NodeId>,
@@ -116,10 +120,12 @@ impl ModuleGraph {
         let id = ModuleId(u32::try_from(self.modules.len()).expect("fewer than 2^32 modules"));
         let load = self.core.add_computation(true);
         let file = self.core.add_source();
+        let order = self.core.add_output(load);
         let itself = self.core.add_output(load);
         let everything = self.core.add_output(load);
         self.roles.insert(load, (id, Role::Load));
         self.roles.insert(file, (id, Role::File));
+        self.roles.insert(order, (id, Role::Order));
         self.roles.insert(itself, (id, Role::Itself));
         self.roles.insert(everything, (id, Role::Everything));
         self.by_name.insert(name.clone(), id);
@@ -128,6 +134,7 @@ impl ModuleGraph {
             path: None,
             load,
             file,
+            order,
             itself,
             everything,
             names: FxHashMap::default(),
@@ -202,7 +209,7 @@ impl ModuleGraph {
             .parent()
             .and_then(|package| self.find(package))
         {
-            self.read(module, package, Read::Module);
+            self.read(module, package, Read::Order);
         }
         self.core.read(load, file);
     }
@@ -284,6 +291,7 @@ impl ModuleGraph {
     pub fn read_of(&self, output: NodeId) -> Option<Read<'_>> {
         match &self.roles.get(&output)?.1 {
             Role::Load | Role::File => None,
+            Role::Order => Some(Read::Order),
             Role::Itself => Some(Read::Module),
             Role::Everything => Some(Read::Everything),
             Role::Name(name) => Some(Read::Name(name)),
@@ -293,7 +301,7 @@ impl ModuleGraph {
     fn describe(&self, output: NodeId) -> Option<(ModuleName, String)> {
         let (module, role) = self.roles.get(&output)?;
         let name = match role {
-            Role::Load | Role::File => return None,
+            Role::Load | Role::File | Role::Order => return None,
             Role::Itself => String::new(),
             Role::Everything => "*".to_owned(),
             Role::Name(name) => name.to_string(),
@@ -359,6 +367,7 @@ impl ModuleGraph {
     fn known_output(&self, module: ModuleId, what: Read<'_>) -> Option<NodeId> {
         let module = &self.modules[module.index()];
         match what {
+            Read::Order => Some(module.order),
             Read::Module => Some(module.itself),
             Read::Everything => Some(module.everything),
             Read::Name(name) => module.names.get(name).copied(),

@@ -162,7 +162,7 @@ fn changed_so_far(engine: &'static Engine, py: Python<'_>, output: NodeId) -> Op
     let (module, name) = {
         let state = engine.state();
         let name = match state.graph.read_of(output)? {
-            Read::Module => return Some(false),
+            Read::Order | Read::Module => return Some(false),
             Read::Everything => return None,
             Read::Name(name) => name.to_owned(),
         };
