@@ -183,6 +183,9 @@ def wheel_tests(python, tools, environment, summary):
     ):
         environment["HMR_TEST_COMMAND"] = " ".join(command)
         summary.tests(title, [tests] + tests_of, environment, os.path.join(ROOT, "tests"))
+    # Random projects and edits against cold starts. More: --count, as the file says.
+    property_test = os.path.join(ROOT, "tests", "property", "hot_is_cold.py")
+    summary.tests("hot == cold", [executable(venv, "python"), property_test, "--count", "100"], environment)
 
 
 def end_to_end_binary(environment, summary):

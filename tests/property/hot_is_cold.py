@@ -210,7 +210,7 @@ def main():
                 show(small)
             if not options.keep_going:
                 break
-    print(f"test result: {len(seeds) - len(failed)} passed, {len(failed)} failed")
+    print(f"test result: {'FAILED' if failed else 'ok'}. {len(seeds) - len(failed)} passed; {len(failed)} failed")
     if failed:
         print(f"seeds: {failed}")
     cold.close()
