@@ -248,6 +248,7 @@ impl Core {
 
     /// A tool is about to write `path` itself.
     pub(crate) fn expect(&mut self, now: Duration, path: PathBuf, hash: u64) {
+        self.expected.retain(|_, (_, until)| *until >= now);
         let until = now + self.settings.debounce.max_wait * 4;
         self.expected.insert(path, (hash, until));
     }
@@ -377,6 +378,7 @@ impl Core {
             // The consumer has never seen it, and there is nothing to see. (The event alone does not
             // say so: it may be about a directory that had this name before.)
             self.debouncer.remove(path);
+            self.written.remove(path);
         }
     }
 }
