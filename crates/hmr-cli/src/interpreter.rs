@@ -62,14 +62,13 @@ pub fn check(interpreter: &Interpreter, linked: (u8, u8)) -> Result<()> {
         return Ok(());
     }
     bail!(
-        "{} is Python {}.{}, and this hmr was built for Python {}.{}: run `{} -m pip install hmr` and \
-         use that environment's own hmr, or choose another Python with --python",
+        "{} is Python {}.{}, and this hmr was built for Python {}.{}: install hmr in that environment \
+         with pip and use its own `hmr`, or choose another Python with --python",
         path.display(),
         version.0,
         version.1,
         linked.0,
         linked.1,
-        path.display(),
     )
 }
 
@@ -148,7 +147,7 @@ mod tests {
             "{refusal}"
         );
         assert!(
-            refusal.contains("/app/.venv/bin/python -m pip install hmr"),
+            refusal.contains("install hmr in that environment"),
             "{refusal}"
         );
         assert!(check(&python, (3, 13)).is_ok());

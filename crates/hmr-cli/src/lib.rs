@@ -30,6 +30,23 @@ pub fn run(py: Python<'_>, arguments: impl IntoIterator<Item = OsString>) -> u8 
         Ok(args) => args,
         Err(error) => return report::usage(&error),
     };
+    run_args(py, args)
+}
+
+/// As [`run`], for the wheel: the interpreter is the one that called.
+pub fn run_in_wheel(py: Python<'_>, arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    match args::Args::try_parse_from(arguments) {
+        Ok(args) if args.python.is_some() && std::env::var_os("HMR_PYTHON").is_none() => {
+            report::error(&anyhow::anyhow!(
+                "this hmr belongs to one Python and runs programs with that: call the hmr of another environment instead of using --python"
+            ))
+        }
+        Ok(args) => run_args(py, args),
+        Err(error) => report::usage(&error),
+    }
+}
+
+fn run_args(py: Python<'_>, args: args::Args) -> u8 {
     let session = args
         .resolve()
         .and_then(|config| session::Session::start(py, config));

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use hmr_cli::{args::Args, interpreter, report};
 use hmr_module_graph::python::embed;
@@ -24,6 +24,10 @@ fn run(args: Args) -> Result<u8> {
     let python = interpreter::find(args.python.as_deref())?;
     interpreter::check(&python, embed::linked_version())?;
     embed::initialize(&python.path)?;
+    embed::verify().with_context(|| {
+        let python = python.path.display();
+        format!("{python} is another build of Python than this hmr was built for: choose another one with --python, or rebuild hmr with PYO3_PYTHON={python}")
+    })?;
     let status = embed::attached(|py| hmr_cli::run(py, std::env::args_os()));
     embed::finalize();
     Ok(status)

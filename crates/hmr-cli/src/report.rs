@@ -6,9 +6,10 @@ use std::{
     time::Duration,
 };
 
-use hmr_module_graph::{ModuleName, Update};
+use hmr_module_graph::{ModuleName, Update, python::exit_of};
+use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*};
 
-use crate::{HMR_FAILED, OK};
+use crate::{HMR_FAILED, OK, PROGRAM_FAILED};
 
 /// Prints reloads and failures of one session.
 #[derive(Debug, Clone)]
@@ -28,7 +29,11 @@ impl Reporter {
     pub fn first_run(&self, update: &Update) {
         Self::tracebacks(update);
         self.exit(update);
-        if let Some(failure) = update.failures.last() {
+        if let Some(failure) = update
+            .failures
+            .last()
+            .filter(|failure| !failure.interrupted)
+        {
             self.line(&format!(
                 "{} failed ({}); waiting for a fix",
                 self.name(&failure.module),
@@ -44,6 +49,11 @@ impl Reporter {
         let time = milliseconds(update.elapsed);
         self.line(&format!("{files} -> {}  {time}", self.effects(update)));
         self.exit(update);
+    }
+
+    /// Says what will not work, in a sentence.
+    pub fn warning(&self, text: &str) {
+        self.line(&format!("warning: {text}"));
     }
 
     fn effects(&self, update: &Update) -> String {
@@ -142,6 +152,27 @@ pub fn usage(error: &clap::Error) -> u8 {
     // A closed pipe is nobody's error here.
     let _ = error.print();
     if error.use_stderr() { HMR_FAILED } else { OK }
+}
+
+/// The status to end with when a signal handler of the program has raised `error` while `hmr` was
+/// waiting. Ctrl-C is how people end it; `sys.exit` in a handler says the status; anything else is
+/// shown as python would show it.
+pub fn end(py: Python<'_>, error: &PyErr) -> u8 {
+    if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+        return OK;
+    }
+    match exit_of(py, error) {
+        Some(exit) => {
+            exit.message
+                .iter()
+                .for_each(|message| write(&format!("{message}\n")));
+            exit.status.to_le_bytes()[0]
+        }
+        None => {
+            error.display(py);
+            PROGRAM_FAILED
+        }
+    }
 }
 
 /// Shows why `hmr` itself cannot go on.

@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
+    time::SystemTime,
 };
 
 use anyhow::{Context as _, Result};
@@ -16,12 +17,12 @@ use hmr_module_graph::{
     python::{Engine, Roots, forgive},
 };
 use hmr_watcher::{Batch, Change, Debounce, Filter, Watcher};
-use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*};
+use pyo3::prelude::*;
 
 use crate::{
-    OK,
+    OK, PROGRAM_FAILED,
     config::Config,
-    report::Reporter,
+    report::{self, Reporter},
     wake::{self, Sleeper},
 };
 
@@ -35,6 +36,8 @@ pub struct Session {
     reporter: Reporter,
     watcher: Arc<Watcher>,
     watched: BTreeSet<PathBuf>,
+    /// Not that of a child that the program forks: it is the program's own, and must end.
+    process: u32,
 }
 
 impl Session {
@@ -47,15 +50,20 @@ impl Session {
     pub fn start(py: Python<'_>, config: Config) -> Result<Self> {
         let roots = Roots::new(py, config.roots.clone())?;
         let engine = Engine::install(py, roots)?;
-        let watcher = py.detach(|| watch(&config.folder))?;
+        let folder = config
+            .folder
+            .canonicalize()
+            .unwrap_or_else(|_| config.folder.clone());
+        let watcher = py.detach(|| watch(&folder, &config.entry.to_string()))?;
         let reporter = Reporter {
             label: config.entry.label(),
             program: config.entry.to_string(),
             folder: std::env::current_dir().unwrap_or_else(|_| config.folder.clone()),
             quiet: config.quiet,
         };
-        let watched = BTreeSet::from([config.folder.clone()]);
+        let watched = BTreeSet::from([folder]);
         Ok(Self {
+            process: std::process::id(),
             config,
             engine,
             reporter,
@@ -72,54 +80,116 @@ impl Session {
     pub fn run(mut self, py: Python<'_>) -> Result<u8> {
         let mut saves = Saves::receive(py, Arc::clone(&self.watcher))?;
         let status = self.run_until_interrupted(py, &mut saves);
+        if self.is_child() {
+            // The watcher's threads are the parent's.
+            std::mem::forget((self, saves));
+            return status;
+        }
         self.watcher.stop();
         saves.join(py);
         status
     }
 
     fn run_until_interrupted(&mut self, py: Python<'_>, saves: &mut Saves) -> Result<u8> {
+        let started = SystemTime::now();
         let first = self
             .engine
             .run_entry(py, self.config.entry.clone(), &self.config.arguments)?;
         flush_output(py);
         self.reporter.first_run(&first);
-        if was_interrupted(&first) {
-            return Ok(INTERRUPTED);
+        if let Some(status) = self.end_of_first_run(&first) {
+            return Ok(status);
         }
+        let mut late = self.watch_new_folders(py, started);
         loop {
-            self.watch_new_folders(py);
-            let Some(files) = saves.next(py)? else {
-                return Ok(OK);
+            let files = if late.is_empty() {
+                match saves.next(py) {
+                    Ok(files) => files,
+                    Err(error) => return Ok(report::end(py, &error)),
+                }
+            } else {
+                std::mem::take(&mut late)
             };
+            let began = SystemTime::now();
             let update = self.engine.update(py, files);
             flush_output(py);
             self.reporter.update(&update);
+            if self.is_child() {
+                return Ok(status_of(&update));
+            }
+            late = self.watch_new_folders(py, began);
         }
     }
 
-    /// Modules may come from folders outside of the entry's own: `sys.path` knows more.
-    fn watch_new_folders(&mut self, py: Python<'_>) {
+    /// The status to end with, if the program is not to be watched: Ctrl-C stopped it, or this is a
+    /// child process that it forked and that has come to its end.
+    fn end_of_first_run(&self, first: &Update) -> Option<u8> {
+        if self.is_child() {
+            return Some(status_of(first));
+        }
+        was_interrupted(first).then_some(INTERRUPTED)
+    }
+
+    fn is_child(&self) -> bool {
+        std::process::id() != self.process
+    }
+
+    /// Modules may come from folders outside of the entry's own: `sys.path` knows more. Returns what
+    /// was written there between `since` and now, which the watcher has not seen.
+    fn watch_new_folders(&mut self, py: Python<'_>, since: SystemTime) -> Vec<PathBuf> {
+        let mut written = Vec::new();
         for folder in self.engine.folders() {
-            if !self
+            if self
                 .watched
                 .iter()
                 .any(|watched| folder.starts_with(watched))
             {
-                // A folder that cannot be watched loses its reloads, not the session.
-                let _ = py.detach(|| self.watcher.add_path(&folder));
-                self.watched.insert(folder);
+                continue;
             }
+            match py.detach(|| self.watcher.add_path(&folder)) {
+                Ok(()) => written.extend(self.engine.written_since(&folder, since)),
+                Err(error) => self
+                    .reporter
+                    .warning(&format!("cannot watch {}: {error}", folder.display())),
+            }
+            self.watched.insert(folder);
         }
+        written
     }
 }
 
-fn watch(folder: &Path) -> Result<Watcher> {
+/// What python would have exited with.
+fn status_of(update: &Update) -> u8 {
+    match &update.exit {
+        // As the operating system does with a larger number.
+        Some(exit) => exit.status.to_le_bytes()[0],
+        None if update.failures.is_empty() => OK,
+        None => PROGRAM_FAILED,
+    }
+}
+
+/// The entry counts whatever its name is: scripts often have no ending.
+fn watch(folder: &Path, entry: &str) -> Result<Watcher> {
+    let filter = Filter::new()
+        .include("**/*.py")
+        .include(&escape_glob(entry));
     Watcher::builder()
         .path(folder)
-        .filter(Filter::new().include("**/*.py"))
+        .filter(filter)
         .debounce(Debounce::default())
         .build()
         .with_context(|| format!("cannot watch {}", folder.display()))
+}
+
+fn escape_glob(name: &str) -> String {
+    let mut glob = String::new();
+    for letter in name.chars() {
+        if "*?[]{}!\\".contains(letter) {
+            glob.push('\\');
+        }
+        glob.push(letter);
+    }
+    glob
 }
 
 fn was_interrupted(update: &Update) -> bool {
@@ -170,20 +240,16 @@ impl Saves {
         })
     }
 
-    /// Waits for the next save; `None` if Ctrl-C came first. Several batches may be waiting by then;
-    /// they are one update.
-    fn next(&mut self, py: Python<'_>) -> PyResult<Option<Vec<PathBuf>>> {
+    /// Waits for the next save. Several batches may be waiting by then; they are one update. Raises
+    /// what a signal handler of the program raises; python's own, for Ctrl-C, `KeyboardInterrupt`.
+    fn next(&mut self, py: Python<'_>) -> PyResult<Vec<PathBuf>> {
         loop {
             let files =
                 std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
             if !files.is_empty() {
-                return Ok(Some(without_repeats(files)));
+                return Ok(without_repeats(files));
             }
-            match self.sleeper.sleep(py) {
-                Ok(()) => {}
-                Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => return Ok(None),
-                Err(error) => return Err(error),
-            }
+            self.sleeper.sleep(py)?;
         }
     }
 

@@ -43,6 +43,7 @@ mod imp {
         os::fd::AsRawFd as _,
     };
 
+    use hmr_module_graph::python::{forgive, import_own};
     use pyo3::prelude::*;
 
     #[derive(Debug)]
@@ -80,8 +81,9 @@ mod imp {
 
     impl Sleeper {
         pub(super) fn sleep(&mut self, py: Python<'_>) -> PyResult<()> {
-            let signal = py.import("signal")?;
-            let select = py.import("select")?.getattr("select")?;
+            // `_signal` is built in: a `signal.py` of the program cannot stand for it.
+            let signal = py.import("_signal")?;
+            let select = import_own(py, "select")?.getattr("select")?;
             let nothing = pyo3::types::PyTuple::empty(py);
             let set_wakeup = |fd: i32| signal.call_method1("set_wakeup_fd", (fd,));
 
@@ -90,7 +92,8 @@ mod imp {
                 .check_signals()
                 .and_then(|()| select.call1(((self.pipe.as_raw_fd(),), &nothing, &nothing)))
                 .and_then(|_| py.check_signals());
-            set_wakeup(previous)?;
+            // The program may have closed its own meanwhile.
+            forgive(py, set_wakeup(previous));
             let _ = self.pipe.read(&mut [0; 512]);
             woken
         }

@@ -29,5 +29,5 @@ mod _hmr {
 /// status.
 #[pyfunction]
 fn main(py: Python<'_>, argv: Vec<OsString>) -> u8 {
-    hmr_cli::run(py, argv)
+    hmr_cli::run_in_wheel(py, argv)
 }

@@ -194,11 +194,17 @@ impl ModuleGraph {
     pub fn start(&mut self, module: ModuleId) {
         let &Module { load, file, .. } = &self.modules[module.index()];
         self.core.start(load);
+        // The run sees the file as it is now: whatever was written before is settled.
+        self.core.source_settled(file, false);
         self.core.read(load, file);
     }
 
-    /// Records that the running load of `reader` read `what` of module `of`.
+    /// Records that the running load of `reader` read `what` of module `of`. Does nothing if that
+    /// load does not run: another thread may have ended it.
     pub fn read(&mut self, reader: ModuleId, of: ModuleId, what: Read<'_>) {
+        if self.state(reader) != State::Running {
+            return;
+        }
         let output = self.output(of, what);
         let load = self.load(reader);
         self.core.read(load, output);
@@ -209,6 +215,13 @@ impl ModuleGraph {
     pub fn finish(&mut self, module: ModuleId) {
         let load = self.load(module);
         self.core.finish(load, false);
+    }
+
+    /// Ends a run that raised: the module waits for another try, and depends on what it read before
+    /// as well as on what it read now.
+    pub fn abort(&mut self, module: ModuleId) {
+        let load = self.load(module);
+        self.core.abort(load);
     }
 
     /// Forgets which names have been told as changed, so that [`ModuleGraph::changed_reads`] speaks
@@ -303,6 +316,35 @@ impl ModuleGraph {
             }
         }
         found
+    }
+
+    /// The modules that imported `module` or read a name of it in their last run. One that read
+    /// several names comes several times.
+    pub fn importers(&self, module: ModuleId) -> impl Iterator<Item = ModuleId> {
+        let outputs = self.core.outputs(self.load(module));
+        outputs
+            .flat_map(|output| self.core.dependents(output))
+            .filter_map(|node| self.owner(node))
+    }
+
+    /// The module `name` and all below it, in first-import order.
+    pub fn below(&self, name: &ModuleName) -> Vec<ModuleId> {
+        let is_below = |module: &Module| {
+            let rest = module.name.as_str().strip_prefix(name.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.modules()
+            .filter(|id| is_below(&self.modules[id.index()]))
+            .collect()
+    }
+
+    /// The modules whose name ends in one of `tails`, in first-import order.
+    pub fn with_tails<'a>(
+        &'a self,
+        tails: &'a FxHashSet<String>,
+    ) -> impl Iterator<Item = ModuleId> + 'a {
+        self.modules()
+            .filter(|id| tails.contains(self.name(*id).tail()))
     }
 
     fn known_output(&self, module: ModuleId, what: Read<'_>) -> Option<NodeId> {

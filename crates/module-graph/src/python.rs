@@ -7,14 +7,17 @@
 //!
 //! | file | its one concern |
 //! |---|---|
-//! | `engine` | the state, first loads and reruns |
+//! | `engine` | the state |
+//! | `run` | how a module runs, for the first time or again |
+//! | `mark` | what the files of a batch mean |
 //! | `settle` | drives the graph core: which module runs next |
 //! | `finder`, `loader`, `bytecode` | from a module's name to its code |
 //! | `module_type`, `reads` | which name was read, by whom |
-//! | `namespace`, `equality`, `bindings` | what a rerun changed |
+//! | `namespace`, `equality`, `recorder`, `bindings` | what a rerun changed |
 //! | `entry` | what `__main__` is |
 //! | `roots` | which files are the user's |
 //! | `errors` | exceptions as data |
+//! | `own` | standard modules that the program cannot replace |
 //! | `embed` | an interpreter for programs that bring none |
 
 pub mod embed;
@@ -27,13 +30,18 @@ mod equality;
 mod errors;
 mod finder;
 mod loader;
+mod mark;
 mod module_type;
 mod namespace;
+mod own;
 mod reads;
+mod recorder;
 mod roots;
+mod run;
 mod settle;
 
 pub use engine::{Engine, InstallError};
 pub use entry::{Entry, EntryError};
-pub use errors::forgive;
+pub use errors::{exit_of, forgive};
+pub use own::import as import_own;
 pub use roots::Roots;

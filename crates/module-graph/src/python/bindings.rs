@@ -1,43 +1,111 @@
-//! Which names a module's top level may bind, read from its compiled code.
+//! Which names a module may bind, read from its compiled code.
 //!
-//! Used after a rerun: a name that only the old source binds is one that a fresh start would not
-//! have. The rule is static, so a name bound under a condition that has become false stays, and so
-//! does what a star import no longer gives.
+//! A rerun records what it binds at the top level. What it cannot record is told here: which names
+//! functions bind through `global`, and what the first run, which nothing recorded, must have bound.
 
 use pyo3::{
     prelude::*,
-    types::{PyBytes, PyDict, PyTuple},
+    types::{PyBytes, PyCode, PyDict, PyTuple},
 };
 use rustc_hash::FxHashSet;
 
-/// The names that the top level of `code` stores.
-pub(super) fn stored_names(code: &Bound<'_, PyAny>) -> PyResult<FxHashSet<String>> {
-    let py = code.py();
-    let opcodes = py
-        .import("opcode")?
-        .getattr("opmap")?
-        .cast_into::<PyDict>()?;
-    let opcode = |name: &str| -> PyResult<u8> {
-        opcodes
-            .get_item(name)?
-            .map_or(Ok(u8::MAX), |value| value.extract())
-    };
-    let stores = [opcode("STORE_NAME")?, opcode("STORE_GLOBAL")?];
-    let extended = opcode("EXTENDED_ARG")?;
+use super::own;
 
-    let names = code.getattr("co_names")?.cast_into::<PyTuple>()?;
-    let instructions = code.getattr("co_code")?.cast_into::<PyBytes>()?;
-    let mut stored = FxHashSet::default();
-    let mut high = 0;
-    // Two bytes each since 3.6: an opcode and the low byte of its argument.
-    for unit in instructions.as_bytes().chunks_exact(2) {
-        let argument = high << 8 | usize::from(unit[1]);
-        high = if unit[0] == extended { argument } else { 0 };
-        if stores.contains(&unit[0]) {
-            stored.insert(names.get_item(argument)?.extract()?);
+/// The names that a module's code stores.
+#[derive(Debug, Default)]
+pub(super) struct Bindings {
+    /// Stored by the top level itself.
+    pub(super) top_level: FxHashSet<String>,
+    /// Stored as globals, anywhere in the module.
+    pub(super) global: FxHashSet<String>,
+    /// The top level has a `from module import *`.
+    pub(super) star_import: bool,
+    /// The top level asks for its names as a dict: `locals()`, `vars()`, `dir()`, `exec`, `eval`.
+    pub(super) reflects: bool,
+}
+
+impl Bindings {
+    /// Reads the code of a module and all code nested in it.
+    pub(super) fn of(code: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let opcodes = Opcodes::new(code.py())?;
+        let mut found = Self::default();
+        let mut pending = vec![code.clone()];
+        let mut is_top_level = true;
+        while let Some(code) = pending.pop() {
+            let names = code.getattr("co_names")?.cast_into::<PyTuple>()?;
+            if is_top_level {
+                for name in names.iter() {
+                    found.reflects |= REFLECTION.contains(&name.extract::<String>()?.as_str());
+                }
+            }
+            for (opcode, argument) in opcodes.stores(&code)? {
+                let name = names.get_item(argument)?.extract()?;
+                if opcode == opcodes.store_global {
+                    found.global.insert(name);
+                } else if is_top_level {
+                    found.top_level.insert(name);
+                }
+            }
+            for constant in code.getattr("co_consts")?.cast::<PyTuple>()? {
+                if constant.is_exact_instance_of::<PyCode>() {
+                    pending.push(constant);
+                } else if is_top_level {
+                    // What the import instruction is given. A star can stand at the top level only.
+                    found.star_import |= constant.repr()?.to_str()? == "('*',)";
+                }
+            }
+            is_top_level = false;
         }
+        Ok(found)
     }
-    Ok(stored)
+}
+
+/// Names through which a top level sees its locals as an object.
+const REFLECTION: [&str; 5] = ["locals", "vars", "dir", "exec", "eval"];
+
+/// The numbers of the instructions that matter here, which differ between versions.
+struct Opcodes {
+    store_name: u8,
+    store_global: u8,
+    extended_argument: u8,
+}
+
+impl Opcodes {
+    fn new(py: Python<'_>) -> PyResult<Self> {
+        let numbers = own::import(py, "opcode")?
+            .getattr("opmap")?
+            .cast_into::<PyDict>()?;
+        let number = |name: &str| -> PyResult<u8> {
+            numbers
+                .get_item(name)?
+                .map_or(Ok(u8::MAX), |number| number.extract())
+        };
+        Ok(Self {
+            store_name: number("STORE_NAME")?,
+            store_global: number("STORE_GLOBAL")?,
+            extended_argument: number("EXTENDED_ARG")?,
+        })
+    }
+
+    /// The store instructions of `code`, with their arguments.
+    fn stores(&self, code: &Bound<'_, PyAny>) -> PyResult<Vec<(u8, usize)>> {
+        let instructions = code.getattr("co_code")?.cast_into::<PyBytes>()?;
+        let mut stores = Vec::new();
+        let mut high = 0;
+        // Two bytes each since 3.6: an opcode and the low byte of its argument.
+        for unit in instructions.as_bytes().chunks_exact(2) {
+            let argument = (high << 8) | usize::from(unit[1]);
+            high = if unit[0] == self.extended_argument {
+                argument
+            } else {
+                0
+            };
+            if unit[0] == self.store_name || unit[0] == self.store_global {
+                stores.push((unit[0], argument));
+            }
+        }
+        Ok(stores)
+    }
 }
 
 #[cfg(test)]
@@ -66,9 +134,12 @@ def o():
             let code = builtins
                 .call_method1("compile", (source, "x.py", "exec"))
                 .expect("valid");
-            let mut names: Vec<_> = stored_names(&code).expect("code").into_iter().collect();
+            let bindings = Bindings::of(&code).expect("code");
+            let mut names: Vec<_> = bindings.top_level.into_iter().collect();
             names.sort();
             assert_eq!(names.join(" "), "K a d g h i j l m n o");
+            assert_eq!(bindings.global.into_iter().collect::<Vec<_>>(), ["p"]);
+            assert!(!bindings.reflects && !bindings.star_import);
         });
     }
 
@@ -82,7 +153,7 @@ def o():
             let code = builtins
                 .call_method1("compile", (source, "x.py", "exec"))
                 .expect("valid");
-            let names = stored_names(&code).expect("code");
+            let names = Bindings::of(&code).expect("code").top_level;
             assert_eq!(names.len(), 600);
             assert!(names.contains("name_0") && names.contains("name_599"));
         });

@@ -107,6 +107,20 @@ fn check(status: ffi::PyStatus) -> Result<(), EmbedError> {
     }
 }
 
+/// Whether the interpreter finds a standard library that was built like itself: one of its extension
+/// modules is imported. Builds of one version differ in which of them are built in.
+///
+/// # Errors
+///
+/// The `ImportError`, if it does not.
+pub fn verify() -> PyResult<()> {
+    Python::attach(|py| {
+        ["select", "math"]
+            .iter()
+            .try_for_each(|name| py.import(*name).map(drop))
+    })
+}
+
 /// Ends the interpreter: `atexit` handlers run, buffers are flushed. Returns whether all went well.
 pub fn finalize() -> bool {
     // SAFETY: the call needs an attached thread, so one is attached and never detached again.

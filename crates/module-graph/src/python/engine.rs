@@ -1,4 +1,4 @@
-//! The state of the engine, and how a module runs: first loads and reruns alike.
+//! The state of the engine: what is installed, and what is known of each module.
 //!
 //! Kept true: the lock on the state is held for moments only. No Python code runs while it is held,
 //! and no reference to a Python object is dropped under it, for both may switch threads and come
@@ -8,19 +8,19 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    time::SystemTime,
 };
 
 use hmr_signals::graph::State as NodeState;
 use pyo3::{
-    exceptions::PyImportError,
     prelude::*,
     types::{PyDict, PyString, PyType},
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
-    bindings, bytecode::Bytecode, entry::Entry, errors, finder::Finder, module_type,
-    namespace::Snapshot, reads, roots::Roots, settle,
+    bytecode::Bytecode, entry::Entry, errors, finder::Finder, module_type, own, reads,
+    roots::Roots, settle,
 };
 use crate::{ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Update};
 
@@ -33,19 +33,10 @@ pub struct Engine {
     bytecode: Bytecode,
     pub(super) entry: OnceLock<Entry>,
     tracked: Py<PyType>,
-    exec: Py<PyAny>,
-    compile: Py<PyAny>,
-    /// `importlib`'s own way to call what may raise; see [`Caller`].
-    call: Py<PyAny>,
-}
-
-/// Who asked for a run. CPython takes the import system's frames out of a traceback only if the
-/// failed call went through `importlib`'s own helper; without an import around it the helper itself
-/// would stand there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Caller {
-    Importlib,
-    Engine,
+    pub(super) exec: Py<PyAny>,
+    pub(super) compile: Py<PyAny>,
+    /// `importlib`'s own way to call what may raise; see [`Caller`](super::run::Caller).
+    pub(super) call: Py<PyAny>,
 }
 
 /// What changes while the program runs.
@@ -60,6 +51,14 @@ pub(super) struct State {
     pub(super) edited: FxHashSet<ModuleId>,
     /// How often each module ran in it.
     pub(super) runs: FxHashMap<ModuleId, u32>,
+    /// The modules whose last run raised.
+    pub(super) failed: Vec<ModuleId>,
+    /// How many loads are running, on all threads.
+    pub(super) loading: usize,
+    /// Ctrl-C has stopped the update that is under way.
+    pub(super) interrupted: bool,
+    /// The modules that an import did not find.
+    pub(super) missing: Vec<ModuleId>,
 }
 
 impl State {
@@ -68,20 +67,87 @@ impl State {
         self.update = Update::default();
         self.edited.clear();
         self.runs.clear();
+        self.interrupted = false;
+    }
+
+    /// The id of the module `name`, whose slot exists from now on.
+    pub(super) fn add_module(&mut self, name: ModuleName, path: Option<PathBuf>) -> ModuleId {
+        let id = self.graph.add_module(name, path);
+        if self.slots.len() <= id.index() {
+            self.slots.resize_with(id.index() + 1, Slot::default);
+        }
+        id
+    }
+
+    /// The modules that have been marked and that the program still uses. What it does not use stays
+    /// marked, and runs when it is imported again.
+    pub(super) fn take_waiting(&mut self) -> Vec<ModuleId> {
+        let mut waiting = Vec::new();
+        while let Some(node) = self.graph.core().next_queued() {
+            waiting.extend(self.graph.owner(node));
+        }
+        waiting.retain(|&id| self.is_alive(id));
+        waiting
+    }
+
+    /// Whether the module is the entry, or was imported by nobody's load (a function did it later),
+    /// or something that is alive imports it.
+    pub(super) fn is_alive(&self, id: ModuleId) -> bool {
+        let is_root = |id: ModuleId| {
+            *self.graph.name(id) == ModuleName::main() || self.slots[id.index()].is_root
+        };
+        let mut seen = FxHashSet::default();
+        let mut pending = vec![id];
+        while let Some(id) = pending.pop() {
+            if is_root(id) {
+                return true;
+            }
+            pending.extend(
+                self.graph
+                    .importers(id)
+                    .filter(|&importer| seen.insert(importer)),
+            );
+        }
+        false
+    }
+
+    /// Forgets the object of a module that is loaded no more. Drop it without the lock.
+    #[must_use]
+    pub(super) fn release(&mut self, id: ModuleId) -> Option<Py<PyModule>> {
+        let object = self.slots[id.index()].object.take()?;
+        self.by_object.remove(&(object.as_ptr() as usize));
+        Some(object)
+    }
+
+    /// The module whose object is at this address.
+    pub(super) fn module_at(&self, address: usize) -> Option<ModuleId> {
+        self.by_object.get(&address).copied()
     }
 }
 
 /// What the engine keeps of one module.
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent facts about a module"
+)]
 pub(super) struct Slot {
     /// The module, if a load of it has succeeded or is running.
     pub(super) object: Option<Py<PyModule>>,
     /// The code of the last load that succeeded.
-    code: Option<Py<PyAny>>,
+    pub(super) code: Option<Py<PyAny>>,
     /// The code of the file as it is now, if it was compiled and has not run yet.
-    compiled: Option<Py<PyAny>>,
+    pub(super) compiled: Option<Py<PyAny>>,
+    /// The names that the last run bound, if it was recorded.
+    pub(super) bound: Option<FxHashSet<String>>,
+    /// It was imported while nothing was loading.
+    pub(super) is_root: bool,
+    /// Its run is under way and a circular import has acted on what it has bound so far.
+    pub(super) seen_halfway: bool,
+    /// The import system looked for it and found nothing.
+    pub(super) missing: bool,
     /// The names before the run that is under way.
-    before: Option<Py<PyDict>>,
+    pub(super) before: Option<Py<PyDict>>,
     /// The last run raised. Tried again at each update.
     pub(super) failed: bool,
     /// The traceback of the last failure.
@@ -116,6 +182,7 @@ impl Engine {
     /// [`InstallError::AlreadyInstalled`] at the second call in a process,
     /// [`InstallError::Interpreter`] if the import system is not CPython's.
     pub fn install(py: Python<'_>, roots: Roots) -> Result<&'static Self, InstallError> {
+        own::remember_search_path(py)?;
         let builtins = py.import("builtins")?;
         let engine = Self {
             state: Mutex::default(),
@@ -172,6 +239,12 @@ impl Engine {
         self.tracked.bind(py).call1((name,))
     }
 
+    /// Whether reads of `module` can be seen while it is tracked.
+    pub(super) fn has_known_type(&self, module: &Bound<'_, PyModule>) -> bool {
+        let class = module.get_type();
+        class.is(self.tracked.bind(module.py())) || class.is(module.py().get_type::<PyModule>())
+    }
+
     /// Turns the reads of all modules into tracked ones, or back into plain ones.
     pub(super) fn track_reads(&self, py: Python<'_>, on: bool) {
         let modules: Vec<_> = {
@@ -190,7 +263,7 @@ impl Engine {
             } else {
                 module_type::disarm(module, tracked)
             };
-            // A module that refuses keeps its type: slower or coarser, never wrong.
+            // A module that refuses keeps its type; see `is_opaque`.
             errors::forgive(py, swapped);
         }
     }
@@ -198,277 +271,36 @@ impl Engine {
     /// The id of the module, which is known from now on as `object`.
     pub(super) fn adopt(
         &self,
-        py: Python<'_>,
         name: ModuleName,
         path: Option<PathBuf>,
         object: &Bound<'_, PyModule>,
     ) -> ModuleId {
+        let address = object.as_ptr() as usize;
         let (id, replaced) = {
             let mut state = self.state();
-            let id = state.graph.add_module(name, path);
-            if state.slots.len() <= id.index() {
-                state.slots.resize_with(id.index() + 1, Slot::default);
-            }
-            let slot = &mut state.slots[id.index()];
-            if slot.object.as_ref().is_some_and(|known| known.is(object)) {
+            let id = state.add_module(name, path);
+            let known = state.slots[id.index()].object.as_ref();
+            if known.is_some_and(|known| known.is(object)) {
                 return id;
             }
             // Another object is another module: what was known of the old one's names is void.
-            let replaced = std::mem::take(slot);
-            slot.object = Some(object.clone().unbind());
-            slot.shown.clone_from(&replaced.shown);
-            if let Some(old) = &replaced.object {
-                state.by_object.remove(&(old.as_ptr() as usize));
-            }
-            state.by_object.insert(object.as_ptr() as usize, id);
-            (id, replaced)
+            let old_object = state.release(id);
+            let slot = &mut state.slots[id.index()];
+            let shown = slot.shown.clone();
+            let object = Some(object.clone().unbind());
+            let old_slot = std::mem::replace(
+                slot,
+                Slot {
+                    object,
+                    shown,
+                    ..Slot::default()
+                },
+            );
+            state.by_object.insert(address, id);
+            (id, (old_object, old_slot))
         };
-        drop((py, replaced));
+        drop(replaced);
         id
-    }
-
-    /// `exec_module` of the loader: a first import, or `importlib.reload`.
-    pub(super) fn import(
-        &'static self,
-        loader: &Bound<'_, PyAny>,
-        module: &Bound<'_, PyModule>,
-    ) -> PyResult<()> {
-        let py = module.py();
-        let spec = module.getattr("__spec__")?;
-        let name: String = spec.getattr("name")?.extract()?;
-        let file: PathBuf = spec.getattr("origin")?.extract()?;
-        let Ok(module_name) = ModuleName::new(&name) else {
-            return loader
-                .getattr("__class__")?
-                .getattr("__mro__")?
-                .get_item(1)?
-                .call_method1("exec_module", (loader, module))
-                .map(drop);
-        };
-        let id = self.adopt(py, module_name, Some(file.clone()), module);
-        if let Some(reader) = reads::current() {
-            self.state().graph.read(reader, id, Read::Module);
-        }
-        let run = self.run(py, id, Caller::Importlib, || {
-            match self.bytecode.load(py, &file) {
-                Some(code) => Ok(code),
-                None => loader.call_method1("get_code", (name,)),
-            }
-        });
-        match run {
-            Ok(changed) => {
-                self.report(id, Reason::Imported, changed);
-                Ok(())
-            }
-            Err(error) => {
-                // The import system takes a module whose first load fails out of `sys.modules`.
-                let forgotten = {
-                    let mut state = self.state();
-                    let slot = &mut state.slots[id.index()];
-                    if slot.code.is_none() {
-                        slot.object.take()
-                    } else {
-                        None
-                    }
-                };
-                drop(forgotten);
-                Err(error)
-            }
-        }
-    }
-
-    /// Runs a loaded module again from its file, and adds what happened to the update under way.
-    pub(super) fn rerun(&'static self, py: Python<'_>, id: ModuleId, reason: Reason) {
-        let ran = self.run(py, id, Caller::Engine, || self.new_code(py, id));
-        let changed = match ran {
-            Ok(changed) => changed,
-            Err(error) => {
-                self.report_failure(py, id, &error);
-                Vec::new()
-            }
-        };
-        self.report(id, reason, changed);
-    }
-
-    /// Whether the module's file holds another program than the one that ran. Comments do not count
-    /// unless they move lines. What was compiled to find out is kept for the run.
-    pub(super) fn is_edited(&'static self, py: Python<'_>, id: ModuleId) -> bool {
-        let outdated = self.state().slots[id.index()].compiled.take();
-        drop(outdated);
-        let is_edited = self.compiles_to_another_program(py, id);
-        if is_edited {
-            self.state().edited.insert(id);
-        }
-        is_edited
-    }
-
-    fn compiles_to_another_program(&'static self, py: Python<'_>, id: ModuleId) -> bool {
-        let old = match &self.state().slots[id.index()] {
-            Slot {
-                code: Some(code),
-                failed: false,
-                ..
-            } => code.clone_ref(py),
-            _ => return true,
-        };
-        let Ok(new) = self.new_code(py, id) else {
-            return true;
-        };
-        let differs = !new.eq(old).unwrap_or(false);
-        if differs {
-            self.state().slots[id.index()].compiled = Some(new.unbind());
-        }
-        differs
-    }
-
-    fn new_code<'py>(&'static self, py: Python<'py>, id: ModuleId) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(code) = self.state().slots[id.index()].compiled.take() {
-            return Ok(code.into_bound(py));
-        }
-        let path = self.state().graph.path(id).map(Path::to_path_buf);
-        match (self.entry.get().filter(|_| self.is_entry(id)), path) {
-            (Some(entry), _) => entry.code(py, self),
-            (None, Some(path)) => self.compile(py, &path),
-            (None, None) => Err(PyImportError::new_err("the module has no source file")),
-        }
-    }
-
-    /// Runs the load of `id`. Its names are compared with those of the last load, if there was one,
-    /// readers of those that changed are told, and the changed names returned, sorted. If the run
-    /// raises, they are as they were before.
-    pub(super) fn run<'py>(
-        &'static self,
-        py: Python<'py>,
-        id: ModuleId,
-        caller: Caller,
-        code: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
-    ) -> PyResult<Vec<String>> {
-        let (object, old_code) = {
-            let mut state = self.state();
-            state.graph.start(id);
-            let slot = &state.slots[id.index()];
-            (
-                slot.object.as_ref().map(|object| object.clone_ref(py)),
-                slot.code.as_ref().map(|code| code.clone_ref(py)),
-            )
-        };
-        let ran = match object {
-            Some(object) => self.run_in(py, id, caller, object.bind(py), old_code, code),
-            None => Ok(Vec::new()),
-        };
-        let mut state = self.state();
-        state.slots[id.index()].failed = ran.is_err();
-        for name in ran.iter().flatten() {
-            state.graph.name_changed(id, name);
-        }
-        state.graph.finish(id);
-        ran
-    }
-
-    fn run_in<'py>(
-        &'static self,
-        py: Python<'py>,
-        id: ModuleId,
-        caller: Caller,
-        module: &Bound<'py, PyModule>,
-        old_code: Option<Py<PyAny>>,
-        code: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
-    ) -> PyResult<Vec<String>> {
-        let namespace = module.dict();
-        let run = || {
-            let code = code()?;
-            let ran = match caller {
-                Caller::Importlib => self.call.bind(py).call1((&self.exec, &code, &namespace)),
-                Caller::Engine => self.exec.bind(py).call1((&code, &namespace)),
-            };
-            if let Err(error) = ran {
-                self.end_of_program(py, id, error)?;
-            }
-            PyResult::Ok(code)
-        };
-        let Some(old_code) = old_code else {
-            let code = reads::during(id, run)?;
-            self.keep_code(id, code);
-            return Ok(Vec::new());
-        };
-
-        let before = Snapshot::take(namespace.clone())?;
-        self.set_before(id, Some(before.names().clone().unbind()));
-        let ran = reads::during(id, run);
-        self.set_before(id, None);
-        match ran {
-            Ok(code) => {
-                let bound = bindings::stored_names(&code)?;
-                let mut stale = bindings::stored_names(old_code.bind(py))?;
-                stale.retain(|name| !bound.contains(name));
-                let changed = before.compare(&stale)?;
-                self.keep_code(id, code);
-                Ok(changed)
-            }
-            Err(error) => {
-                before.restore()?;
-                Err(error)
-            }
-        }
-    }
-
-    /// `SystemExit` ends the entry's run well: `sys.exit(main())` is how most programs end.
-    fn end_of_program(&self, py: Python<'_>, id: ModuleId, error: PyErr) -> PyResult<()> {
-        let exit = if self.is_entry(id) {
-            errors::exit_of(py, &error)
-        } else {
-            None
-        };
-        let Some(exit) = exit else { return Err(error) };
-        self.state().update.exit = Some(exit);
-        Ok(())
-    }
-
-    fn keep_code(&self, id: ModuleId, code: Bound<'_, PyAny>) {
-        let old = self.state().slots[id.index()].code.replace(code.unbind());
-        drop(old);
-    }
-
-    fn set_before(&self, id: ModuleId, before: Option<Py<PyDict>>) {
-        let old = std::mem::replace(&mut self.state().slots[id.index()].before, before);
-        drop(old);
-    }
-
-    /// The names of `id` before its run, if it is running again.
-    pub(super) fn before<'py>(&self, py: Python<'py>, id: ModuleId) -> Option<Bound<'py, PyDict>> {
-        let state = self.state();
-        state.slots[id.index()]
-            .before
-            .as_ref()
-            .map(|before| before.bind(py).clone())
-    }
-
-    /// The code of the source file `path` as it is now. The bytecode cache goes: it knows the
-    /// source's time in whole seconds only, and could pass for the new one's.
-    pub(super) fn compile<'py>(&self, py: Python<'py>, path: &Path) -> PyResult<Bound<'py, PyAny>> {
-        let source = std::fs::read(path)?;
-        if let Some(cache) = self.bytecode.cache_of(path) {
-            let _ = std::fs::remove_file(cache);
-        }
-        let options = PyDict::new(py);
-        options.set_item("dont_inherit", true)?;
-        let source = pyo3::types::PyBytes::new(py, &source);
-        self.compile
-            .bind(py)
-            .call((source, path.as_os_str(), "exec"), Some(&options))
-    }
-
-    fn is_entry(&self, id: ModuleId) -> bool {
-        *self.state().graph.name(id) == ModuleName::main()
-    }
-
-    pub(super) fn namespace<'py>(
-        &self,
-        py: Python<'py>,
-        id: ModuleId,
-    ) -> Option<Bound<'py, PyDict>> {
-        let state = self.state();
-        Some(state.slots[id.index()].object.as_ref()?.bind(py).dict())
     }
 
     /// Adds a run to what the update under way has done.
@@ -520,7 +352,7 @@ impl Engine {
         };
         let waits = {
             let state = self.state();
-            let Some(&of) = state.by_object.get(&module) else {
+            let Some(of) = state.module_at(module) else {
                 return false;
             };
             if of == reader {
@@ -532,21 +364,52 @@ impl Engine {
             settle::settle(self, py, of);
         }
         let mut state = self.state();
-        if let Some(&of) = state.by_object.get(&module) {
+        if let Some(of) = state.module_at(module) {
             state.graph.read(reader, of, what);
         }
         true
     }
 
+    /// An import of `name` found nothing. Whoever is loading is told when there is something.
+    pub(super) fn note_missing(&self, name: &str) {
+        let (Some(reader), Ok(name)) = (reads::current(), ModuleName::new(name)) else {
+            return;
+        };
+        let mut state = self.state();
+        let known = state
+            .graph
+            .find(name.as_str())
+            .and_then(|id| state.graph.path(id));
+        let path = known.map(Path::to_path_buf);
+        let id = state.add_module(name, path);
+        if state.slots[id.index()].object.is_none() {
+            if !std::mem::replace(&mut state.slots[id.index()].missing, true) {
+                state.missing.push(id);
+            }
+            state.graph.read(reader, id, Read::Module);
+        }
+    }
+
     /// The names of modules that raised and wait for the next save.
     pub fn pending(&self) -> Vec<ModuleName> {
         let state = self.state();
-        let failed = |id: &ModuleId| state.slots.get(id.index()).is_some_and(|slot| slot.failed);
-        state
-            .graph
-            .modules()
-            .filter(failed)
-            .map(|id| state.graph.name(id).clone())
+        let alive = state.failed.iter().filter(|&&id| state.is_alive(id));
+        alive.map(|&id| state.graph.name(id).clone()).collect()
+    }
+
+    /// The files of loaded modules below `folder` that were written since `time`.
+    pub fn written_since(&self, folder: &Path, time: SystemTime) -> Vec<PathBuf> {
+        let is_new = |path: &&Path| {
+            path.metadata()
+                .and_then(|data| data.modified())
+                .is_ok_and(|modified| modified >= time)
+        };
+        let state = self.state();
+        let paths = state.graph.modules().filter_map(|id| state.graph.path(id));
+        paths
+            .filter(|path| path.starts_with(folder))
+            .filter(is_new)
+            .map(Path::to_path_buf)
             .collect()
     }
 

@@ -9,21 +9,31 @@ use std::{
 };
 
 use pyo3::{
-    exceptions::PyImportError,
+    exceptions::PyModuleNotFoundError,
     prelude::*,
     types::{PyDict, PyList},
 };
 
-use super::engine::{Caller, Engine};
+use super::{engine::Engine, run::Caller};
 use crate::{ModuleName, Reason, Update};
 
 /// How the program was named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
     /// `python path/to/file.py`
-    Script(PathBuf),
+    Script {
+        /// The file, absolute.
+        file: PathBuf,
+        /// What was typed, for `sys.argv`.
+        typed: PathBuf,
+    },
     /// `python path/to/folder`, which holds a `__main__.py`.
-    Folder(PathBuf),
+    Folder {
+        /// The folder, absolute.
+        folder: PathBuf,
+        /// What was typed, for `sys.argv`.
+        typed: PathBuf,
+    },
     /// `python -m name`
     Module(String),
 }
@@ -32,7 +42,7 @@ pub enum Entry {
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Script(path) | Self::Folder(path) => {
+            Self::Script { file: path, .. } | Self::Folder { folder: path, .. } => {
                 let name = path.file_name().unwrap_or(path.as_os_str());
                 write!(f, "{}", name.display())
             }
@@ -82,19 +92,28 @@ impl Entry {
     ///
     /// [`EntryError::NoSuchFile`] and [`EntryError::NoMainInFolder`].
     pub fn at(path: &Path) -> Result<Self, EntryError> {
+        // Absolute from now on: the program may change its working directory. CPython puts that
+        // before a relative path of a script and leaves the rest as it was typed.
+        let here = std::env::current_dir().unwrap_or_default();
         if path.is_dir() {
             if path.join("__main__.py").is_file() {
-                return Ok(Self::Folder(path.into()));
+                let folder = std::path::absolute(path).unwrap_or_else(|_| here.join(path));
+                return Ok(Self::Folder {
+                    folder,
+                    typed: path.into(),
+                });
             }
             return Err(EntryError::NoMainInFolder { path: path.into() });
         }
         if path.exists() {
-            return Ok(Self::Script(path.into()));
+            return Ok(Self::Script {
+                file: here.join(path),
+                typed: path.into(),
+            });
         }
-        let folder = std::env::current_dir().unwrap_or_default();
         Err(EntryError::NoSuchFile {
             path: path.into(),
-            folder,
+            folder: here,
         })
     }
 
@@ -106,13 +125,13 @@ impl Entry {
     pub fn folder(&self) -> std::io::Result<PathBuf> {
         match self {
             // CPython follows the links of a script's path, but not of a folder's.
-            Self::Script(path) => {
-                let real = std::fs::canonicalize(path)?;
+            Self::Script { file, .. } => {
+                let real = std::fs::canonicalize(file)?;
                 Ok(real
                     .parent()
                     .map_or_else(|| real.clone(), Path::to_path_buf))
             }
-            Self::Folder(path) => std::path::absolute(path),
+            Self::Folder { folder, .. } => Ok(folder.clone()),
             Self::Module(_) => std::env::current_dir(),
         }
     }
@@ -120,7 +139,7 @@ impl Entry {
     /// What people call the entry: the file's stem, the folder's or the module's name.
     pub fn label(&self) -> String {
         match self {
-            Self::Script(path) | Self::Folder(path) => {
+            Self::Script { file: path, .. } | Self::Folder { folder: path, .. } => {
                 let name = path.file_stem().or(path.file_name());
                 name.map_or_else(
                     || "__main__".into(),
@@ -138,8 +157,8 @@ impl Entry {
         engine: &Engine,
     ) -> PyResult<Bound<'py, PyAny>> {
         match self {
-            Self::Script(path) => engine.compile(py, &beside_here(path)?),
-            Self::Folder(path) => engine.compile(py, &path.join("__main__.py")),
+            Self::Script { file, .. } => engine.compile(py, file),
+            Self::Folder { folder, .. } => engine.compile(py, &folder.join("__main__.py")),
             Self::Module(name) => {
                 let spec = find_module(py, name)?;
                 let file: PathBuf = spec.getattr("origin")?.extract()?;
@@ -153,8 +172,7 @@ impl Entry {
     fn prepare(&self, main: &Bound<'_, PyModule>) -> PyResult<PathBuf> {
         let py = main.py();
         match self {
-            Self::Script(path) => {
-                let file = beside_here(path)?;
+            Self::Script { file, .. } => {
                 let loader = py
                     .import("importlib.machinery")?
                     .getattr("SourceFileLoader")?
@@ -170,13 +188,13 @@ impl Entry {
                 main.setattr("__cached__", py.None())?;
                 Ok(std::fs::canonicalize(file)?)
             }
-            Self::Folder(path) => {
-                let file = path.join("__main__.py");
+            Self::Folder { folder, .. } => {
+                let file = folder.join("__main__.py");
                 let util = py.import("importlib.util")?;
                 let spec =
                     util.call_method1("spec_from_file_location", ("__main__", file.as_os_str()))?;
                 use_spec(main, &spec, "")?;
-                Ok(std::path::absolute(file)?)
+                Ok(std::fs::canonicalize(file)?)
             }
             Self::Module(name) => {
                 let spec = find_module(py, name)?;
@@ -188,11 +206,6 @@ impl Entry {
             }
         }
     }
-}
-
-/// CPython puts the working directory before a relative path and leaves the rest as it was typed.
-fn beside_here(path: &Path) -> std::io::Result<PathBuf> {
-    Ok(std::env::current_dir()?.join(path))
 }
 
 fn set_all(main: &Bound<'_, PyModule>, values: &[(&str, Bound<'_, PyAny>)]) -> PyResult<()> {
@@ -237,9 +250,9 @@ fn find_module<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> 
     Ok(inner)
 }
 
-/// An `ImportError` that says which module it is about.
+/// A `ModuleNotFoundError` that says which module it is about.
 fn import_error(py: Python<'_>, name: &str, text: String) -> PyErr {
-    let error = PyImportError::new_err(text);
+    let error = PyModuleNotFoundError::new_err(text);
     match error.value(py).setattr("name", name) {
         Ok(()) => error,
         Err(other) => other,
@@ -248,7 +261,7 @@ fn import_error(py: Python<'_>, name: &str, text: String) -> PyErr {
 
 /// Whether `error` says that `module`, or a package above it, does not exist.
 fn is_about(py: Python<'_>, error: &PyErr, module: &str) -> bool {
-    error.is_instance_of::<PyImportError>(py)
+    error.is_instance_of::<PyModuleNotFoundError>(py)
         && error
             .value(py)
             .getattr("name")
@@ -275,16 +288,19 @@ impl Engine {
         let sys = py.import("sys")?;
         let folder = entry.folder().map_err(PyErr::from)?;
         let first = match &entry {
-            Entry::Script(path) | Entry::Folder(path) => path.clone().into_os_string(),
+            Entry::Script { typed, .. } | Entry::Folder { typed, .. } => {
+                typed.clone().into_os_string()
+            }
             Entry::Module(_) => "-m".into(),
         };
         let argv = PyList::new(py, std::iter::once(&first).chain(arguments))?;
         sys.setattr("argv", argv)?;
-        if !sys
+        let is_safe_path = sys
             .getattr("flags")?
             .getattr("safe_path")?
-            .extract::<bool>()?
-        {
+            .extract::<bool>()?;
+        // `python -P` leaves the folder of a script out, and keeps one that is itself the program.
+        if !is_safe_path || matches!(entry, Entry::Folder { .. }) {
             sys.getattr("path")?
                 .cast_into::<PyList>()
                 .map_err(PyErr::from)?
@@ -293,7 +309,7 @@ impl Engine {
 
         let main = self.new_main(py)?;
         self.state().begin_batch();
-        let id = self.adopt(py, ModuleName::main(), None, &main);
+        let id = self.adopt(ModuleName::main(), None, &main);
         let label = entry.label();
         self.entry
             .set(entry)
@@ -302,7 +318,7 @@ impl Engine {
         let mut found = None;
         let ran = self.run(py, id, Caller::Engine, || {
             let file = entry.prepare(&main)?;
-            self.adopt(py, ModuleName::main(), Some(file.clone()), &main);
+            self.adopt(ModuleName::main(), Some(file.clone()), &main);
             found = Some(file);
             entry.code(py, self)
         });
@@ -317,7 +333,6 @@ impl Engine {
             self.report_failure(py, id, error);
         }
         self.report(id, Reason::Imported, Vec::new());
-        self.track_reads(py, false);
         let done = std::mem::take(&mut self.state().update);
         Ok(Update {
             elapsed: started.elapsed(),

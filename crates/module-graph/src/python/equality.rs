@@ -34,6 +34,23 @@ pub(super) fn is_scalar(value: &Bound<'_, PyAny>) -> bool {
         || value.is_exact_instance_of::<PyComplex>()
 }
 
+/// Whether the value, and everything in it, is a scalar: constants of code are such, and one equal
+/// to another can stand for it wherever that is held.
+pub(super) fn is_constant(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if is_scalar(value) {
+        return Ok(true);
+    }
+    if !value.is_exact_instance_of::<PyTuple>() && !value.is_exact_instance_of::<PyFrozenSet>() {
+        return Ok(false);
+    }
+    for item in value.try_iter()? {
+        if !is_constant(&item?)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// One comparison, with what is left of its two limits.
 struct Comparison {
     depth: usize,
@@ -155,13 +172,22 @@ pub(super) fn same_function(
             return Ok(false);
         }
     }
-    for attribute in ["__name__", "__qualname__", "__defaults__", "__kwdefaults__"] {
+    for attribute in FUNCTION_ATTRIBUTES {
         if !same(&old.getattr(attribute)?, &new.getattr(attribute)?)? {
             return Ok(false);
         }
     }
     Ok(same_annotations(old, new)? && same(&old.getattr("__code__")?, &new.getattr("__code__")?)?)
 }
+
+const FUNCTION_ATTRIBUTES: [&str; 6] = [
+    "__name__",
+    "__qualname__",
+    "__module__",
+    "__doc__",
+    "__defaults__",
+    "__kwdefaults__",
+];
 
 /// Since 3.14 annotations are a function that has not been called yet: its code is compared, for
 /// evaluating it would run user code.

@@ -5,6 +5,7 @@ use pyo3::{
     prelude::*,
 };
 
+use super::own;
 use crate::{Exit, Failure, ModuleName};
 
 /// Describes `error`, with which the run of `module` ended. `last` is the traceback that was shown
@@ -43,18 +44,19 @@ pub fn forgive<T>(py: Python<'_>, result: PyResult<T>) -> Option<T> {
 fn format(py: Python<'_>, error: &PyErr) -> PyResult<String> {
     // In three parts: before 3.12 the value does not hold its traceback yet.
     let parts = (error.get_type(py), error.value(py), error.traceback(py));
-    let lines = py
-        .import("traceback")?
-        .call_method1("format_exception", parts)?;
-    lines
-        .try_iter()?
-        .map(|line| line?.extract::<String>())
-        .collect()
+    let lines = own::import(py, "traceback")?.call_method1("format_exception", parts)?;
+    let mut text = String::new();
+    for line in lines.try_iter()? {
+        // Lone surrogates have no UTF-8; CPython's stderr escapes them.
+        let line = line?.call_method1("encode", ("utf-8", "backslashreplace"))?;
+        text += &String::from_utf8_lossy(line.extract()?);
+    }
+    Ok(text)
 }
 
 /// What CPython would exit with, if `error` asks for that: the code if it is a number, 0 for none,
 /// and 1 for anything else, which it prints.
-pub(super) fn exit_of(py: Python<'_>, error: &PyErr) -> Option<Exit> {
+pub fn exit_of(py: Python<'_>, error: &PyErr) -> Option<Exit> {
     if !error.is_instance_of::<PySystemExit>(py) {
         return None;
     }

@@ -101,6 +101,7 @@ impl Finder {
         }
         if rest.is_empty() {
             // Nothing was found, and nothing is left that CPython could look into.
+            engine.note_missing(name);
             return Ok(None);
         }
         let found = self
@@ -108,6 +109,7 @@ impl Finder {
             .bind(py)
             .call_method1("find_spec", (name, rest, target))?;
         if found.is_none() {
+            engine.note_missing(name);
             return Ok(None);
         }
         self.adopt(py, engine, &found)?;

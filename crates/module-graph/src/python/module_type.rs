@@ -73,6 +73,7 @@ unsafe extern "C" fn getattro(
             if !ffi::PyErr_Occurred().is_null() {
                 return std::ptr::null_mut();
             }
+            reads::note_fallback(module);
         }
         match ffi::PyModule_Type.tp_getattro {
             Some(lookup) => lookup(module, name),

@@ -15,7 +15,7 @@ use pyo3::{
 };
 use rustc_hash::FxHashSet;
 
-use super::equality;
+use super::{bindings::Bindings, equality};
 
 /// Names of the import system and the interpreter. They are no values of the program.
 const MACHINERY: [&str; 8] = [
@@ -69,14 +69,67 @@ impl<'py> Snapshot<'py> {
         &self.before
     }
 
-    /// Puts every name back to what it was. Names that the failed run added go.
+    /// The names that the first run of the module bound, which nothing recorded. What a star import
+    /// gave is not in the code: it is whatever else there is.
+    pub(super) fn bound_by_first_run(&self, code: Bindings) -> PyResult<FxHashSet<String>> {
+        let mut bound = code.top_level;
+        if code.star_import {
+            for name in self.before.keys() {
+                let name: String = name.extract()?;
+                let is_special = name.starts_with("__") && name.ends_with("__");
+                if !is_special && !code.global.contains(&name) {
+                    bound.insert(name);
+                }
+            }
+        }
+        Ok(bound)
+    }
+
+    /// Takes out names that the new source does not bind anywhere, before it runs: code that still
+    /// uses one must fail, as it would in a fresh start. [`restore`](Self::restore) undoes it.
+    pub(super) fn drop_unbound(&self, bound: &FxHashSet<String>, new: &Bindings) -> PyResult<()> {
+        if new.star_import || new.reflects {
+            return Ok(());
+        }
+        let is_unbound =
+            |name: &String| !new.top_level.contains(name) && !new.global.contains(name);
+        self.drop_stale(
+            &bound
+                .iter()
+                .filter(|name| is_unbound(name))
+                .cloned()
+                .collect(),
+        )
+    }
+
+    /// Puts every name back to what it was. Names that the failed run added go, but submodules: the
+    /// import system will not put them there again.
     pub(super) fn restore(self) -> PyResult<()> {
-        for name in self.namespace.keys() {
-            if !self.before.contains(&name)? {
+        for (name, value) in self.namespace.copy()? {
+            let is_new = !self.before.contains(&name)?;
+            if is_new && !self.is_submodule(&name.extract::<String>()?, &value)? {
                 self.namespace.del_item(name)?;
             }
         }
         self.namespace.update(self.before.as_mapping())
+    }
+
+    /// The names whose values differ from before, sorted.
+    pub(super) fn changed_so_far(&self) -> PyResult<Vec<String>> {
+        let mut changed = Vec::new();
+        for (key, old) in &self.before {
+            let now = self.namespace.get_item(&key)?;
+            if !now.map_or(Ok(false), |now| equality::same(&old, &now))? {
+                changed.push(key.extract()?);
+            }
+        }
+        for key in self.namespace.keys() {
+            if !self.before.contains(&key)? {
+                changed.push(key.extract()?);
+            }
+        }
+        changed.sort_unstable();
+        Ok(changed)
     }
 
     /// Ends a run that went well: drops the `stale` names, keeps the old objects of values that did
@@ -98,6 +151,7 @@ impl<'py> Snapshot<'py> {
             };
             match self.compare_values(&old, &new)? {
                 Verdict::Same => {}
+                Verdict::Equal if equality::is_constant(&new)? => {}
                 Verdict::Equal => {
                     if !self.put_back(&key, &old, new)? {
                         changed.insert(name);
@@ -150,7 +204,8 @@ impl<'py> Snapshot<'py> {
         Ok(function.getattr("__globals__")?.is(&self.namespace))
     }
 
-    /// A name that something other than the module's top level has bound since is not stale.
+    /// A name that something other than the module's top level has bound since is not stale, and
+    /// neither is a submodule: the import system put it there.
     fn drop_stale(&self, stale: &FxHashSet<String>) -> PyResult<()> {
         let mut stale: Vec<_> = stale.iter().collect();
         stale.sort_unstable();
@@ -159,11 +214,23 @@ impl<'py> Snapshot<'py> {
             let now = self.namespace.get_item(name)?;
             if let (Some(old), Some(now)) = (old, now)
                 && old.is(&now)
+                && !self.is_submodule(name, &now)?
             {
                 self.namespace.del_item(name)?;
             }
         }
         Ok(())
+    }
+
+    fn is_submodule(&self, name: &str, value: &Bound<'py, PyAny>) -> PyResult<bool> {
+        let Ok(module) = value.cast::<PyModule>() else {
+            return Ok(false);
+        };
+        let Some(own) = self.namespace.get_item("__name__")? else {
+            return Ok(false);
+        };
+        let full = module.dict().get_item("__name__")?;
+        full.map_or(Ok(false), |full| full.eq(format!("{own}.{name}")))
     }
 
     /// A function with the code of before still changed if a global that it loads did. What nobody
@@ -194,7 +261,9 @@ impl<'py> Snapshot<'py> {
             // Each that cannot go back is one more change, which may reach the others.
             functions = Vec::new();
             for function in same {
-                if is_held_elsewhere(function.new.as_any(), Function::OWN_REFERENCES) {
+                if is_held_elsewhere(function.new.as_any(), Function::OWN_REFERENCES)
+                    || has_shared_defaults(&function.new)?
+                {
                     changed.insert(function.name);
                 } else {
                     functions.push(function);
@@ -222,7 +291,7 @@ impl<'py> Snapshot<'py> {
         new: Bound<'py, PyAny>,
     ) -> PyResult<bool> {
         // Held by the namespace and by `new` itself.
-        if !equality::is_scalar(&new) && is_held_elsewhere(&new, 2) {
+        if is_held_elsewhere(&new, 2) || shares_parts(&new)? {
             return Ok(false);
         }
         self.namespace.set_item(key, old)?;
@@ -300,4 +369,40 @@ fn collect_names(code: Bound<'_, PyAny>, names: &mut FxHashSet<String>) -> PyRes
 fn is_held_elsewhere(value: &Bound<'_, PyAny>, own: isize) -> bool {
     // SAFETY: `value` is alive and the thread attached.
     unsafe { ffi::Py_REFCNT(value.as_ptr()) > own }
+}
+
+/// Whether anybody but the containers around it holds a part of `value` that can change: if so, the
+/// old parts are not the ones that others would find in the old value.
+fn shares_parts(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if value.is_exact_instance_of::<PyDict>() {
+        let entries = value.cast::<PyDict>()?;
+        for (key, item) in entries {
+            if is_shared(&key)? || is_shared(&item)? {
+                return Ok(true);
+            }
+        }
+        return Ok(false);
+    }
+    for item in value.try_iter()? {
+        if is_shared(&item?)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a part, which one container holds, has another holder or shares parts in turn.
+fn is_shared(part: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if equality::is_constant(part)? {
+        return Ok(false);
+    }
+    // Held by the container and by `part`.
+    Ok(is_held_elsewhere(part, 2) || shares_parts(part)?)
+}
+
+fn has_shared_defaults(function: &Bound<'_, PyFunction>) -> PyResult<bool> {
+    let defaults = function.getattr("__defaults__")?;
+    let keywords = function.getattr("__kwdefaults__")?;
+    Ok((!defaults.is_none() && shares_parts(&defaults)?)
+        || (!keywords.is_none() && shares_parts(&keywords)?))
 }

@@ -4,8 +4,9 @@
 //! to the engine the first time that a load makes it and costs one hash lookup after that. Reads
 //! made by other threads are not charged to whoever happens to be loading.
 //!
-//! Kept true: a frame holds a reference to each name it knows, so that two names in it never share
-//! an address.
+//! Kept true: frames live on the heap and leave the list by identity, so that code which switches
+//! stacks (greenlets) may charge a read to the wrong load but never touches one that has ended. A
+//! frame holds a reference to each name it knows, so that two names in it never share an address.
 #![expect(
     unsafe_code,
     reason = "called for each attribute read, below what pyo3 can express"
@@ -15,6 +16,7 @@ use std::{
     cell::{Cell, RefCell},
     panic::{AssertUnwindSafe, catch_unwind},
     ptr,
+    rc::Rc,
 };
 
 use pyo3::{ffi, prelude::*, types::PyString};
@@ -24,7 +26,9 @@ use super::engine::Engine;
 use crate::ModuleId;
 
 thread_local! {
+    /// The last of `LOADS`, or null.
     static CURRENT: Cell<*const Load> = const { Cell::new(ptr::null()) };
+    static LOADS: RefCell<Vec<Rc<Load>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// One load that is running on this thread.
@@ -36,29 +40,47 @@ struct Load {
 
 /// Runs `body` as the load of `module`: the reads it makes on this thread are the module's.
 pub(super) fn during<R>(module: ModuleId, body: impl FnOnce() -> R) -> R {
-    let load = Load {
-        module,
-        seen: RefCell::default(),
-        names: RefCell::default(),
-    };
-    let _restore = Restore(CURRENT.replace(&raw const load));
+    let _frame = Frame::enter(module);
     body()
 }
 
-/// Puts the outer load back, also when the body unwinds.
-struct Restore(*const Load);
+struct Frame(Rc<Load>);
 
-impl Drop for Restore {
+impl Frame {
+    fn enter(module: ModuleId) -> Self {
+        let load = Rc::new(Load {
+            module,
+            seen: RefCell::default(),
+            names: RefCell::default(),
+        });
+        LOADS.with_borrow_mut(|loads| loads.push(Rc::clone(&load)));
+        CURRENT.set(Rc::as_ptr(&load));
+        Self(load)
+    }
+}
+
+impl Drop for Frame {
+    /// Also when the body unwinds. The names are dropped with the last reference, outside the list.
     fn drop(&mut self) {
-        CURRENT.set(self.0);
+        let last = LOADS.with_borrow_mut(|loads| {
+            loads.retain(|load| !Rc::ptr_eq(load, &self.0));
+            loads.last().map_or(ptr::null(), Rc::as_ptr)
+        });
+        CURRENT.set(last);
     }
 }
 
 /// The module that is loading on this thread.
 pub(super) fn current() -> Option<ModuleId> {
-    // SAFETY: the pointer is null or names a `Load` on the stack of a `during` that has not
-    // returned, for `Restore` runs before that `Load` is dropped.
-    unsafe { CURRENT.get().as_ref() }.map(|load| load.module)
+    current_load().map(|load| load.module)
+}
+
+#[inline]
+fn current_load<'a>() -> Option<&'a Load> {
+    // SAFETY: the pointer is null or that of a load in `LOADS`, which holds it: `Frame` changes both
+    // together. Callers use the reference before they run code that could end the load, except
+    // `note_first`, which holds a count of its own.
+    unsafe { CURRENT.get().as_ref() }
 }
 
 /// Notes that `name` of `module` is about to be read.
@@ -68,20 +90,39 @@ pub(super) fn current() -> Option<ModuleId> {
 /// The thread is attached to the interpreter; `module` is a live object, `name` a live `str`.
 #[inline]
 pub(super) unsafe fn note(module: *mut ffi::PyObject, name: *mut ffi::PyObject) {
-    // SAFETY: as in `current`.
-    let Some(load) = (unsafe { CURRENT.get().as_ref() }) else {
-        return;
-    };
-    let key = (module as usize, name as usize);
-    if load.seen.borrow().contains(&key) {
+    let Some(load) = current_load() else { return };
+    if load
+        .seen
+        .borrow()
+        .contains(&(module as usize, name as usize))
+    {
         return;
     }
     // SAFETY: the caller's promise.
-    unsafe { note_first(load, module, name) }
+    unsafe { note_first(module, name) }
+}
+
+/// Notes that `module` had nothing of the name that was looked up, and asks its `__getattr__` next.
+///
+/// # Safety
+///
+/// As for [`note`].
+pub(super) unsafe fn note_fallback(module: *mut ffi::PyObject) {
+    if current_load().is_none() {
+        return;
+    }
+    // SAFETY: the caller's promise.
+    let py = unsafe { Python::assume_attached() };
+    let name = pyo3::intern!(py, "__getattr__");
+    // SAFETY: the caller's promise; the name is interned.
+    unsafe { note(module, name.as_ptr()) }
 }
 
 #[cold]
-unsafe fn note_first(load: &Load, module: *mut ffi::PyObject, name: *mut ffi::PyObject) {
+unsafe fn note_first(module: *mut ffi::PyObject, name: *mut ffi::PyObject) {
+    let Some(load) = LOADS.with_borrow(|loads| loads.last().cloned()) else {
+        return;
+    };
     // SAFETY: the caller's promise; the string is borrowed for the length of this call.
     let (py, name) = unsafe {
         let py = Python::assume_attached();

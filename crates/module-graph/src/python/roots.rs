@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Mutex, PoisonError},
 };
 
 use pyo3::prelude::*;
@@ -16,8 +16,8 @@ use pyo3::prelude::*;
 pub struct Roots {
     folders: Vec<PathBuf>,
     installed: Vec<PathBuf>,
-    /// Folders asked about before: whether they are the user's.
-    known: Mutex<HashMap<PathBuf, bool>>,
+    /// Folders asked about before: where they really are, and whether they are the user's.
+    known: Mutex<HashMap<PathBuf, (PathBuf, bool)>>,
 }
 
 impl Roots {
@@ -44,16 +44,33 @@ impl Roots {
 
     /// Whether files in `folder` are the user's.
     pub fn contain(&self, folder: &Path) -> bool {
-        let mut known = self
-            .known
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(&answer) = known.get(folder) {
-            return answer;
+        self.look_up(folder).1
+    }
+
+    /// The file in the spelling in which a save of it is told: without links and `..`.
+    pub fn real(&self, file: &Path) -> PathBuf {
+        match (file.parent(), file.file_name()) {
+            (Some(folder), Some(name)) => {
+                let file = self.look_up(folder).0.join(name);
+                if file.is_symlink() {
+                    std::fs::canonicalize(&file).unwrap_or(file)
+                } else {
+                    file
+                }
+            }
+            _ => file.to_path_buf(),
         }
-        let answer = self.decide(folder);
-        known.insert(folder.to_path_buf(), answer);
-        answer
+    }
+
+    fn look_up(&self, folder: &Path) -> (PathBuf, bool) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answer) = known.get(folder) {
+            return answer.clone();
+        }
+        let real = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
+        let is_users = self.decide(&real) || self.decide(folder);
+        known.insert(folder.to_path_buf(), (real.clone(), is_users));
+        (real, is_users)
     }
 
     fn decide(&self, folder: &Path) -> bool {
@@ -67,9 +84,10 @@ impl Roots {
         {
             return false;
         }
+        // The root is the user's whatever it holds: some make the environment in the project itself.
         folder
             .ancestors()
-            .take_while(|ancestor| ancestor.starts_with(root))
+            .take_while(|ancestor| ancestor.starts_with(root) && ancestor != root)
             .all(|ancestor| !is_packages(ancestor) && !ancestor.join("pyvenv.cfg").is_file())
     }
 }

@@ -11,7 +11,7 @@ use std::{path::PathBuf, time::Instant};
 use hmr_signals::graph::{self, Graph, Host, NodeId, OnCycle, State as NodeState};
 use pyo3::prelude::*;
 
-use super::{engine::Engine, equality, errors::forgive};
+use super::{engine::Engine, equality, mark::mark};
 use crate::{ModuleId, ModuleName, Reason, Update};
 
 /// How often one module may run in one batch: once, and once more where imports are circular.
@@ -20,12 +20,11 @@ const RUNS_PER_BATCH: u32 = 2;
 /// Does what [`Engine::update`] promises.
 pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf>) -> Update {
     let started = Instant::now();
-    engine.track_reads(py, true);
     engine.state().begin_batch();
-    forget_import_caches(py);
     let removed = mark(engine, py, &files);
+    engine.begin_load(py);
     settle_all(engine, py);
-    engine.track_reads(py, false);
+    engine.end_load(py);
 
     let done = std::mem::take(&mut engine.state().update);
     Update {
@@ -36,71 +35,7 @@ pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf
     }
 }
 
-/// The import system remembers what folders hold; a file that came or went makes that wrong.
-fn forget_import_caches(py: Python<'_>) {
-    let forgotten = py
-        .import("importlib")
-        .and_then(|m| m.call_method0("invalidate_caches"));
-    forgive(py, forgotten);
-}
-
-/// Marks the modules of `files` and everything that is still broken; takes out what is gone.
-fn mark(engine: &'static Engine, py: Python<'_>, files: &[PathBuf]) -> Vec<ModuleName> {
-    let mut removed = Vec::new();
-    for file in files {
-        let modules = engine.state().graph.at_path(file).to_vec();
-        let exists = file.is_file();
-        for module in modules {
-            engine.state().graph.file_written(module);
-            if !exists && remove(engine, py, module) {
-                removed.push(engine.state().graph.name(module).clone());
-            }
-        }
-    }
-    let mut state = engine.state();
-    let failed: Vec<_> = state
-        .graph
-        .modules()
-        .filter(|id| state.slots[id.index()].failed)
-        .collect();
-    for module in failed {
-        state.graph.invalidate(module);
-    }
-    removed
-}
-
-/// Takes a module without a file out of the program, as if it had never been imported. The entry
-/// stays: there is nothing to go on with without it.
-fn remove(engine: &'static Engine, py: Python<'_>, id: ModuleId) -> bool {
-    let name = engine.state().graph.name(id).clone();
-    if name == ModuleName::main() {
-        return false;
-    }
-    let object = engine.state().slots[id.index()].object.take();
-    engine.state().graph.module_changed(id);
-    let Some(object) = object else { return false };
-    forgive(py, forget_module(py, &name, object.bind(py)));
-    true
-}
-
-fn forget_module(py: Python<'_>, name: &ModuleName, object: &Bound<'_, PyModule>) -> PyResult<()> {
-    let modules = py.import("sys")?.getattr("modules")?;
-    if modules.contains(name.as_str())? && modules.get_item(name.as_str())?.is(object) {
-        modules.del_item(name.as_str())?;
-    }
-    if let Some(parent) = name.parent()
-        && modules.contains(parent)?
-        && let Ok(parent) = modules.get_item(parent)
-        && parent
-            .getattr_opt(name.tail())?
-            .is_some_and(|child| child.is(object))
-    {
-        parent.delattr(name.tail())?;
-    }
-    Ok(())
-}
-
-/// Settles the entry, then what is left, until nothing waits or may run again.
+/// Settles the entry, then what is left of what the batch reached, until nothing waits that may run.
 fn settle_all(engine: &'static Engine, py: Python<'_>) {
     let batch = Batch { engine, py };
     let entry = engine.state().graph.find(ModuleName::main().as_str());
@@ -108,17 +43,8 @@ fn settle_all(engine: &'static Engine, py: Python<'_>) {
         batch.settle(entry);
     }
     for _ in 0..RUNS_PER_BATCH {
-        let waiting: Vec<_> = {
-            let mut state = engine.state();
-            while state.graph.core().next_queued().is_some() {}
-            let waits = |id: &ModuleId| {
-                matches!(
-                    state.graph.state(*id),
-                    NodeState::Pending | NodeState::Dirty
-                )
-            };
-            state.graph.modules().filter(waits).collect()
-        };
+        let mut waiting = engine.state().take_waiting();
+        waiting.sort_unstable();
         for module in waiting {
             batch.settle(module);
         }
@@ -143,12 +69,13 @@ impl Batch<'_> {
         let _ = graph::settle(self, load);
     }
 
-    /// Whether the module may run once more in this batch; if so, counts the run.
-    fn count_run(&self, module: ModuleId) -> bool {
-        let mut state = self.engine.state();
-        let runs = state.runs.entry(module).or_default();
-        *runs += 1;
-        *runs <= RUNS_PER_BATCH
+    /// Whether the module may run in this batch, and once more. One that raised waits for the next.
+    fn may_run(&self, module: ModuleId) -> bool {
+        let state = self.engine.state();
+        let runs = state.runs.get(&module).copied().unwrap_or(0);
+        !state.interrupted
+            && runs < RUNS_PER_BATCH
+            && !(runs > 0 && state.slots[module.index()].failed)
     }
 
     fn reason(&self, module: ModuleId) -> Reason {
@@ -183,13 +110,18 @@ impl Host for Batch<'_> {
         let Some(module) = self.engine.state().graph.owner(node) else {
             return;
         };
+        if !self.may_run(module) {
+            return;
+        }
+        if self.engine.state().graph.state(module) == NodeState::Running {
+            // Another thread is importing it.
+            return;
+        }
         if self.engine.state().slots[module.index()].object.is_none() {
             return self.skip_unloaded(module);
         }
-        if self.count_run(module) {
-            let reason = self.reason(module);
-            self.engine.rerun(self.py, module, reason);
-        }
+        let reason = self.reason(module);
+        self.engine.rerun(self.py, module, reason);
     }
 
     fn commit(&self, source: NodeId) -> bool {
@@ -202,7 +134,12 @@ impl Host for Batch<'_> {
     }
 
     fn changed_so_far(&self, output: NodeId) -> bool {
-        changed_so_far(self.engine, self.py, output).unwrap_or(true)
+        let changed = changed_so_far(self.engine, self.py, output).unwrap_or(true);
+        let module = self.engine.state().graph.owner(output);
+        if let Some(module) = module.filter(|_| changed) {
+            self.engine.state().slots[module.index()].seen_halfway = true;
+        }
+        changed
     }
 
     fn eager_dependencies(&self) -> bool {

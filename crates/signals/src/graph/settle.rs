@@ -137,12 +137,14 @@ fn settle_marked<H: Host>(host: &H, target: u32, flags: u32) -> Result<(), Cycle
         commit(host, target);
         return Ok(());
     }
-    if flags & (RUNNING | CHECKING) != 0 && (flags & RUNNING != 0 || flags & DIRTY == 0) {
+    let eager = host.eager_dependencies();
+    // A dirty node that a walk is checking may run at once, unless its dependencies go first: then
+    // the asker is one of them, and the cycle is real.
+    if flags & RUNNING != 0 || flags & CHECKING != 0 && (eager || flags & DIRTY == 0) {
         let path = host.graph(|g| g.path_from(target));
         return closed(host, path);
     }
-    let eager = host.eager_dependencies();
-    if flags & DIRTY != 0 && (!eager || flags & CHECKING != 0) {
+    if flags & DIRTY != 0 && !eager {
         let walk = Walk {
             host,
             base: host.graph(|g| g.stack.len()),

@@ -1,0 +1,191 @@
+//! What the files of one batch mean for the modules, before anything runs.
+//!
+//! A file that was written marks its module. A file that went, or that another one has taken the
+//! place of (`m.py` became `m/__init__.py`), takes its module out of the program: whoever imports it
+//! runs again and imports what is there now. A module that was missing and can be found now does the
+//! same. What failed before is tried again, whatever the files are.
+
+use std::path::{Path, PathBuf};
+
+use pyo3::prelude::*;
+use rustc_hash::FxHashSet;
+
+use super::{engine::Engine, errors::forgive};
+use crate::{ModuleId, ModuleName};
+
+/// Marks everything that `files` may change; returns the modules that left.
+pub(super) fn mark(engine: &'static Engine, py: Python<'_>, files: &[PathBuf]) -> Vec<ModuleName> {
+    forget_import_caches(py);
+    let mut removed = Vec::new();
+    for file in files {
+        let modules = engine.state().graph.at_path(file).to_vec();
+        let exists = file.is_file();
+        for module in modules {
+            engine.state().graph.file_written(module);
+            if !exists {
+                removed.extend(remove(engine, py, module));
+            }
+        }
+    }
+    for module in replaced(engine, py, files) {
+        removed.extend(remove(engine, py, module));
+    }
+    for module in appeared(engine, py) {
+        engine.state().graph.module_changed(module);
+    }
+    retry(engine);
+    removed
+}
+
+/// The import system remembers what folders hold; a file that came or went makes that wrong.
+fn forget_import_caches(py: Python<'_>) {
+    let forgotten = py
+        .import("importlib")
+        .and_then(|m| m.call_method0("invalidate_caches"));
+    forgive(py, forgotten);
+}
+
+fn retry(engine: &'static Engine) {
+    let mut state = engine.state();
+    for module in std::mem::take(&mut state.failed) {
+        state.graph.invalidate(module);
+    }
+}
+
+/// Takes a module out of the program, as if it had never been imported, with everything below it if
+/// it is a package. The entry stays: there is nothing to go on with without it.
+fn remove(engine: &'static Engine, py: Python<'_>, id: ModuleId) -> Vec<ModuleName> {
+    let name = engine.state().graph.name(id).clone();
+    if name == ModuleName::main() {
+        return Vec::new();
+    }
+    let mut removed = Vec::new();
+    let below = engine.state().graph.below(&name);
+    for id in below {
+        let object = {
+            let mut state = engine.state();
+            if !std::mem::replace(&mut state.slots[id.index()].missing, true) {
+                state.missing.push(id);
+            }
+            state.graph.module_changed(id);
+            state.release(id)
+        };
+        if let Some(object) = object {
+            let name = engine.state().graph.name(id).clone();
+            forgive(py, forget_module(py, &name, object.bind(py)));
+            removed.push(name);
+        }
+    }
+    removed
+}
+
+fn forget_module(py: Python<'_>, name: &ModuleName, object: &Bound<'_, PyModule>) -> PyResult<()> {
+    let modules = py.import("sys")?.getattr("modules")?;
+    if modules.contains(name.as_str())? && modules.get_item(name.as_str())?.is(object) {
+        modules.del_item(name.as_str())?;
+    }
+    if let Some(parent) = name.parent()
+        && modules.contains(parent)?
+        && let Ok(parent) = modules.get_item(parent)
+        && parent
+            .getattr_opt(name.tail())?
+            .is_some_and(|child| child.is(object))
+    {
+        parent.delattr(name.tail())?;
+    }
+    Ok(())
+}
+
+/// The loaded modules that an import would now find in another file. Only those that one of `files`
+/// could stand for are looked up.
+fn replaced(engine: &'static Engine, py: Python<'_>, files: &[PathBuf]) -> Vec<ModuleId> {
+    let tails: FxHashSet<_> = files.iter().filter_map(|file| tail_of(file)).collect();
+    let loaded: Vec<_> = {
+        let state = engine.state();
+        state
+            .graph
+            .with_tails(&tails)
+            .filter(|id| state.slots[id.index()].object.is_some())
+            .filter_map(|id| {
+                Some((
+                    id,
+                    state.graph.name(id).clone(),
+                    state.graph.path(id)?.to_path_buf(),
+                ))
+            })
+            .collect()
+    };
+    let is_elsewhere = |name: &ModuleName, path: &Path| {
+        *name != ModuleName::main()
+            && find(py, name).is_some_and(|found| engine.roots().real(&found) != path)
+    };
+    loaded
+        .into_iter()
+        .filter(|(_, name, path)| is_elsewhere(name, path))
+        .map(|(id, ..)| id)
+        .collect()
+}
+
+/// The last part of the name of the module that `file` could hold.
+fn tail_of(file: &Path) -> Option<String> {
+    let stem = file.file_stem()?.to_str()?;
+    let is_package = stem == "__init__";
+    if is_package {
+        Some(file.parent()?.file_name()?.to_str()?.into())
+    } else {
+        Some(stem.into())
+    }
+}
+
+/// The modules that an import did not find and would find now.
+fn appeared(engine: &'static Engine, py: Python<'_>) -> Vec<ModuleId> {
+    let missing: Vec<_> = {
+        let state = engine.state();
+        let is_missing = |id: &ModuleId| state.slots[id.index()].missing;
+        state
+            .missing
+            .iter()
+            .copied()
+            .filter(is_missing)
+            .map(|id| (id, state.graph.name(id).clone()))
+            .collect()
+    };
+    let found: Vec<_> = missing
+        .into_iter()
+        .filter(|(_, name)| find(py, name).is_some())
+        .map(|(id, _)| id)
+        .collect();
+    let mut state = engine.state();
+    for id in &found {
+        state.slots[id.index()].missing = false;
+    }
+    state.missing.retain(|id| !found.contains(id));
+    found
+}
+
+/// Where CPython would find the module. A package without a file is found too, at no path.
+fn find(py: Python<'_>, name: &ModuleName) -> Option<PathBuf> {
+    let find = || -> PyResult<Option<PathBuf>> {
+        let path = match name.parent() {
+            None => py.None().into_bound(py),
+            Some(parent) => {
+                let modules = py.import("sys")?.getattr("modules")?;
+                modules
+                    .call_method1("get", (parent,))?
+                    .getattr("__path__")?
+            }
+        };
+        let finder = py.import("importlib.machinery")?.getattr("PathFinder")?;
+        let spec = finder.call_method1("find_spec", (name.as_str(), path))?;
+        if spec.is_none() {
+            return Ok(None);
+        }
+        let origin = spec.getattr("origin")?;
+        Ok(Some(if origin.is_none() {
+            PathBuf::new()
+        } else {
+            origin.extract()?
+        }))
+    };
+    forgive(py, find()).flatten()
+}

@@ -1,0 +1,61 @@
+//! The standard library's modules for the engine's own use.
+//!
+//! A project may hold a `traceback.py` or a `select.py`. Its programs must find that one, as they do
+//! under python, and the engine must not: it imports with the search path from before the program's
+//! folder was put there.
+
+use std::sync::OnceLock;
+
+use pyo3::{
+    prelude::*,
+    types::{PyDict, PyList},
+};
+
+static SEARCH_PATH: OnceLock<Py<PyList>> = OnceLock::new();
+static IMPORTED: OnceLock<Py<PyDict>> = OnceLock::new();
+
+/// Takes the search path as it is now, before any program runs.
+pub(super) fn remember_search_path(py: Python<'_>) -> PyResult<()> {
+    let path = py.import("sys")?.getattr("path")?.cast_into::<PyList>()?;
+    let copy = PyList::new(py, path)?;
+    // Only the first program of a process changes the path.
+    let _ = SEARCH_PATH.set(copy.unbind());
+    Ok(())
+}
+
+/// The standard library's module `name`, whatever the program has put in `sys.modules` or first on
+/// `sys.path`.
+///
+/// # Errors
+///
+/// What importing it raises: this interpreter has no such module.
+pub fn import<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    let imported = IMPORTED.get_or_init(|| PyDict::new(py).unbind()).bind(py);
+    if let Some(module) = imported.get_item(name)? {
+        return Ok(module);
+    }
+    let module = match SEARCH_PATH.get() {
+        Some(path) => import_from(py, name, path.bind(py))?,
+        None => py.import(name)?.into_any(),
+    };
+    imported.set_item(name, &module)?;
+    Ok(module)
+}
+
+fn import_from<'py>(
+    py: Python<'py>,
+    name: &str,
+    path: &Bound<'py, PyList>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let sys = py.import("sys")?;
+    let modules = sys.getattr("modules")?;
+    let programs_path = sys.getattr("path")?;
+    let programs_module = modules.call_method1("pop", (name, py.None()))?;
+    sys.setattr("path", path)?;
+    let module = py.import(name);
+    sys.setattr("path", programs_path)?;
+    if !programs_module.is_none() {
+        modules.set_item(name, programs_module)?;
+    }
+    Ok(module?.into_any())
+}

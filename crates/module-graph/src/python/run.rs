@@ -1,0 +1,455 @@
+//! How a module runs, for the first time or again.
+//!
+//! Both execute in the module's own dict. A first run is CPython's: plain dict, cached bytecode. A
+//! rerun compiles the file as it is now, records what it binds, and compares the names afterwards.
+//!
+//! Kept true: after a run that raised, the module's names are those from before it.
+
+use std::path::{Path, PathBuf};
+
+use hmr_signals::graph::State as NodeState;
+use pyo3::{
+    exceptions::{PyImportError, PyKeyboardInterrupt},
+    prelude::*,
+    types::PyDict,
+};
+use rustc_hash::FxHashSet;
+
+use super::{
+    bindings::Bindings,
+    engine::{Engine, Slot},
+    errors,
+    namespace::Snapshot,
+    reads,
+    recorder::Recorder,
+};
+use crate::{ModuleId, ModuleName, Read, Reason};
+
+/// Who asked for a run. CPython takes the import system's frames out of a traceback only if the
+/// failed call went through `importlib`'s own helper; without an import around it the helper itself
+/// would stand there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Caller {
+    Importlib,
+    Engine,
+}
+
+impl Engine {
+    /// `exec_module` of the loader: a first import, or `importlib.reload`.
+    pub(super) fn import(
+        &'static self,
+        loader: &Bound<'_, PyAny>,
+        module: &Bound<'_, PyModule>,
+    ) -> PyResult<()> {
+        let py = module.py();
+        let spec = module.getattr("__spec__")?;
+        let name: String = spec.getattr("name")?.extract()?;
+        let file: PathBuf = spec.getattr("origin")?.extract()?;
+        let Ok(module_name) = ModuleName::new(&name) else {
+            return loader
+                .getattr("__class__")?
+                .getattr("__mro__")?
+                .get_item(1)?
+                .call_method1("exec_module", (loader, module))
+                .map(drop);
+        };
+        let id = self.adopt(module_name, Some(self.roots().real(&file)), module);
+        match reads::current() {
+            Some(reader) => self.state().graph.read(reader, id, Read::Module),
+            None => self.state().slots[id.index()].is_root = true,
+        }
+        let run = self.run(py, id, Caller::Importlib, || {
+            match self.bytecode().load(py, &file) {
+                Some(code) => Ok(code),
+                None => loader.call_method1("get_code", (name,)),
+            }
+        });
+        match run {
+            Ok(changed) => {
+                self.report(id, Reason::Imported, changed);
+                Ok(())
+            }
+            Err(error) => {
+                // The import system takes a module whose first load fails out of `sys.modules`.
+                let forgotten = {
+                    let mut state = self.state();
+                    let is_first = state.slots[id.index()].code.is_none();
+                    if is_first { state.release(id) } else { None }
+                };
+                drop(forgotten);
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs a loaded module again from its file, and adds what happened to the update under way.
+    pub(super) fn rerun(&'static self, py: Python<'_>, id: ModuleId, reason: Reason) {
+        let ran = self.run(py, id, Caller::Engine, || self.new_code(py, id));
+        let changed = match ran {
+            Ok(changed) => changed,
+            Err(error) => {
+                self.report_failure(py, id, &error);
+                Vec::new()
+            }
+        };
+        self.report(id, reason, changed);
+    }
+
+    /// Whether the module's file holds another program than the one that ran. Comments do not count
+    /// unless they move lines. What was compiled to find out is kept for the run.
+    pub(super) fn is_edited(&'static self, py: Python<'_>, id: ModuleId) -> bool {
+        let outdated = self.state().slots[id.index()].compiled.take();
+        drop(outdated);
+        let is_edited = self.compiles_to_another_program(py, id);
+        if is_edited {
+            self.state().edited.insert(id);
+        }
+        is_edited
+    }
+
+    fn compiles_to_another_program(&'static self, py: Python<'_>, id: ModuleId) -> bool {
+        let old = match &self.state().slots[id.index()] {
+            Slot {
+                code: Some(code),
+                failed: false,
+                ..
+            } => code.clone_ref(py),
+            _ => return true,
+        };
+        let Ok(new) = self.new_code(py, id) else {
+            return true;
+        };
+        let differs = !new.eq(old).unwrap_or(false);
+        if differs {
+            self.state().slots[id.index()].compiled = Some(new.unbind());
+        }
+        differs
+    }
+
+    fn new_code<'py>(&'static self, py: Python<'py>, id: ModuleId) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(code) = self.state().slots[id.index()].compiled.take() {
+            return Ok(code.into_bound(py));
+        }
+        let path = self.state().graph.path(id).map(Path::to_path_buf);
+        match (self.entry.get().filter(|_| self.is_entry(id)), path) {
+            (Some(entry), _) => entry.code(py, self),
+            (None, Some(path)) => self.compile(py, &path),
+            (None, None) => Err(PyImportError::new_err("the module has no source file")),
+        }
+    }
+
+    /// Runs the load of `id`. Its names are compared with those of the last load, if there was one,
+    /// readers of those that changed are told, and the changed names returned, sorted. If the run
+    /// raises, they are as they were before.
+    pub(super) fn run<'py>(
+        &'static self,
+        py: Python<'py>,
+        id: ModuleId,
+        caller: Caller,
+        code: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Vec<String>> {
+        let (object, old_code) = {
+            let mut state = self.state();
+            if state.graph.state(id) == NodeState::Running {
+                drop(state);
+                // Another thread is in the middle of it: the program imports what it reloads.
+                return self.run_untracked(py, id, caller, code);
+            }
+            state.graph.start(id);
+            let slot = &state.slots[id.index()];
+            (
+                slot.object.as_ref().map(|object| object.clone_ref(py)),
+                slot.code.as_ref().map(|code| code.clone_ref(py)),
+            )
+        };
+        self.begin_load(py);
+        let ran = match object {
+            Some(object) => self.run_in(py, id, caller, object.bind(py), old_code, code),
+            None => Ok(Vec::new()),
+        };
+        self.end_load(py);
+        let is_opaque = self.is_opaque(py, id);
+        let mut state = self.state();
+        *state.runs.entry(id).or_default() += 1;
+        state.slots[id.index()].failed = ran.is_err();
+        match &ran {
+            Ok(changed) => {
+                if !changed.is_empty() && is_opaque {
+                    state.graph.module_changed(id);
+                }
+                for name in changed {
+                    state.graph.name_changed(id, name);
+                }
+                state.graph.finish(id);
+                state.failed.retain(|&failed| failed != id);
+            }
+            Err(error) => {
+                state.interrupted |= error.is_instance_of::<PyKeyboardInterrupt>(py);
+                state.graph.abort(id);
+                if !state.failed.contains(&id) {
+                    state.failed.push(id);
+                }
+            }
+        }
+        drop(state);
+        ran
+    }
+
+    fn run_in<'py>(
+        &'static self,
+        py: Python<'py>,
+        id: ModuleId,
+        caller: Caller,
+        module: &Bound<'py, PyModule>,
+        old_code: Option<Py<PyAny>>,
+        code: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Vec<String>> {
+        let namespace = module.dict();
+        let Some(old_code) = old_code else {
+            return self.run_first(id, caller, &namespace, code);
+        };
+
+        let before = Snapshot::take(namespace.clone())?;
+        let old = Bindings::of(old_code.bind(py))?;
+        self.set_before(id, Some(before.names().clone().unbind()));
+        let ran = reads::during(id, || {
+            let code = code()?;
+            let new = Bindings::of(&code)?;
+            let bound = match self.bound_last(id) {
+                Some(bound) => bound,
+                None => before.bound_by_first_run(old)?,
+            };
+            before.drop_unbound(&bound, &new)?;
+            let is_outdated = |name: &String| !new.global.contains(name) && !is_special(name);
+            let outdated = bound
+                .iter()
+                .filter(|name| is_outdated(name))
+                .cloned()
+                .collect();
+            let recorder = Recorder::new(&namespace, outdated)?;
+            // Code that asks for its locals as a dict gets the dict, as it does in a first run.
+            let locals = if new.reflects {
+                namespace.as_any()
+            } else {
+                recorder.as_any()
+            };
+            self.execute(id, caller, &code, &namespace, locals)?;
+            PyResult::Ok((code, new, bound, recorder.get().bound()))
+        });
+        self.set_before(id, None);
+        let (code, new, mut stale, recorded) = match ran {
+            Ok(ran) => ran,
+            Err(error) => {
+                self.tell_of_undone(id, &before)?;
+                before.restore()?;
+                return Err(error);
+            }
+        };
+        let recorded = if new.reflects {
+            new.top_level
+        } else {
+            recorded
+        };
+        stale.retain(|name| !recorded.contains(name) && !new.global.contains(name));
+        let changed = before.compare(&stale)?;
+        self.keep(id, code, Some(recorded));
+        Ok(changed)
+    }
+
+    /// The first run of a module. The import system drops one that raises; the entry stays, and
+    /// must find at its next run what a fresh start would.
+    fn run_first<'py>(
+        &self,
+        id: ModuleId,
+        caller: Caller,
+        namespace: &Bound<'py, PyDict>,
+        code: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Vec<String>> {
+        let mut before = None;
+        let ran = reads::during(id, || {
+            let code = code()?;
+            if self.is_entry(id) {
+                before = Some(Snapshot::take(namespace.clone())?);
+            }
+            self.execute(id, caller, &code, namespace, namespace.as_any())?;
+            PyResult::Ok(code)
+        });
+        match ran {
+            Ok(code) => {
+                self.keep(id, code, None);
+                Ok(Vec::new())
+            }
+            Err(error) => {
+                before.map_or(Ok(()), Snapshot::restore)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether the program reads something else than our module under its name: it has replaced the
+    /// object in `sys.modules`, or its class. Then whoever imported it may have read anything.
+    fn is_opaque(&self, py: Python<'_>, id: ModuleId) -> bool {
+        let (name, object) = {
+            let state = self.state();
+            let object = state.slots[id.index()]
+                .object
+                .as_ref()
+                .map(|object| object.clone_ref(py));
+            (state.graph.name(id).clone(), object)
+        };
+        let Some(object) = object else { return false };
+        let known = py
+            .import("sys")
+            .and_then(|sys| sys.getattr("modules")?.get_item(name.as_str()));
+        let is_replaced = errors::forgive(py, known).is_some_and(|known| !known.is(&object));
+        is_replaced || !self.has_known_type(object.bind(py))
+    }
+
+    fn run_untracked<'py>(
+        &self,
+        py: Python<'py>,
+        id: ModuleId,
+        caller: Caller,
+        code: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Vec<String>> {
+        if let Some(namespace) = self.namespace(py, id) {
+            self.execute(id, caller, &code()?, &namespace, namespace.as_any())?;
+        }
+        Ok(Vec::new())
+    }
+
+    /// Modules are tracked while anything loads, on whichever thread.
+    pub(super) fn begin_load(&self, py: Python<'_>) {
+        let is_first = {
+            let mut state = self.state();
+            state.loading += 1;
+            state.loading == 1
+        };
+        if is_first {
+            self.track_reads(py, true);
+        }
+    }
+
+    pub(super) fn end_load(&self, py: Python<'_>) {
+        let is_last = {
+            let mut state = self.state();
+            state.loading -= 1;
+            state.loading == 0
+        };
+        if is_last {
+            self.track_reads(py, false);
+        }
+    }
+
+    /// A circular import may have shown another module what the failed run is about to take back.
+    fn tell_of_undone(&self, id: ModuleId, before: &Snapshot<'_>) -> PyResult<()> {
+        if !std::mem::take(&mut self.state().slots[id.index()].seen_halfway) {
+            return Ok(());
+        }
+        let changed = before.changed_so_far()?;
+        let mut state = self.state();
+        for name in changed {
+            state.graph.name_changed(id, &name);
+        }
+        Ok(())
+    }
+
+    fn execute(
+        &self,
+        id: ModuleId,
+        caller: Caller,
+        code: &Bound<'_, PyAny>,
+        globals: &Bound<'_, PyDict>,
+        locals: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let py = code.py();
+        let ran = match caller {
+            Caller::Importlib => self
+                .call
+                .bind(py)
+                .call1((&self.exec, code, globals, locals)),
+            Caller::Engine => self.exec.bind(py).call1((code, globals, locals)),
+        };
+        match ran {
+            Ok(_) => Ok(()),
+            Err(error) => self.end_of_program(py, id, error),
+        }
+    }
+
+    fn bound_last(&self, id: ModuleId) -> Option<FxHashSet<String>> {
+        self.state().slots[id.index()].bound.clone()
+    }
+
+    /// `SystemExit` ends the entry's run well: `sys.exit(main())` is how most programs end.
+    fn end_of_program(&self, py: Python<'_>, id: ModuleId, error: PyErr) -> PyResult<()> {
+        let exit = if self.is_entry(id) {
+            errors::exit_of(py, &error)
+        } else {
+            None
+        };
+        let Some(exit) = exit else { return Err(error) };
+        self.state().update.exit = Some(exit);
+        Ok(())
+    }
+
+    /// Keeps what the next rerun needs of this run.
+    fn keep(&self, id: ModuleId, code: Bound<'_, PyAny>, bound: Option<FxHashSet<String>>) {
+        let old = {
+            let mut state = self.state();
+            let slot = &mut state.slots[id.index()];
+            slot.bound = bound;
+            slot.code.replace(code.unbind())
+        };
+        drop(old);
+    }
+
+    fn set_before(&self, id: ModuleId, before: Option<Py<PyDict>>) {
+        let old = std::mem::replace(&mut self.state().slots[id.index()].before, before);
+        drop(old);
+    }
+
+    /// The names of `id` before its run, if it is running again.
+    pub(super) fn before<'py>(&self, py: Python<'py>, id: ModuleId) -> Option<Bound<'py, PyDict>> {
+        let state = self.state();
+        state.slots[id.index()]
+            .before
+            .as_ref()
+            .map(|before| before.bind(py).clone())
+    }
+
+    /// The code of the source file `path` as it is now. The bytecode cache goes: it knows the
+    /// source's time in whole seconds only, and could pass for the new one's.
+    pub(super) fn compile<'py>(&self, py: Python<'py>, path: &Path) -> PyResult<Bound<'py, PyAny>> {
+        let source = std::fs::read(path)?;
+        let is_users = path
+            .parent()
+            .is_some_and(|folder| self.roots().contain(folder));
+        if let Some(cache) = self.bytecode().cache_of(path).filter(|_| is_users) {
+            let _ = std::fs::remove_file(cache);
+        }
+        let options = PyDict::new(py);
+        options.set_item("dont_inherit", true)?;
+        let source = pyo3::types::PyBytes::new(py, &source);
+        self.compile
+            .bind(py)
+            .call((source, path.as_os_str(), "exec"), Some(&options))
+    }
+
+    fn is_entry(&self, id: ModuleId) -> bool {
+        *self.state().graph.name(id) == ModuleName::main()
+    }
+
+    pub(super) fn namespace<'py>(
+        &self,
+        py: Python<'py>,
+        id: ModuleId,
+    ) -> Option<Bound<'py, PyDict>> {
+        let state = self.state();
+        Some(state.slots[id.index()].object.as_ref()?.bind(py).dict())
+    }
+}
+
+/// Whether Python gives the name to a fresh module, or keeps such names for itself.
+fn is_special(name: &str) -> bool {
+    name.starts_with("__") && name.ends_with("__")
+}
