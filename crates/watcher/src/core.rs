@@ -362,9 +362,7 @@ impl Core {
             self.guard_vanished(now, path);
         }
         self.rules_changed(now, path);
-        // Once: the system may say it twice, the second time after the new name.
-        if self.table.is_live(path) {
-            self.drop_dir(now, path);
+        if self.dir_missing(now, path) {
             // The event may be about one that was there before the present one.
             let follow = self.settings.follow_links;
             let kind = self.files.stat(path, follow).map(|stat| stat.kind);
