@@ -45,6 +45,9 @@ impl Reporter {
     /// Reports one batch of saves: a traceback per new failure, then one line.
     pub fn update(&self, update: &Update) {
         Self::tracebacks(update);
+        if update.files.is_empty() && update.reran.is_empty() {
+            return;
+        }
         let files = self.files(&update.files);
         let time = milliseconds(update.elapsed);
         self.line(&format!("{files} -> {}  {time}", self.effects(update)));
@@ -161,18 +164,14 @@ pub fn end(py: Python<'_>, error: &PyErr) -> u8 {
     if error.is_instance_of::<PyKeyboardInterrupt>(py) {
         return OK;
     }
-    match exit_of(py, error) {
-        Some(exit) => {
-            exit.message
-                .iter()
-                .for_each(|message| write(&format!("{message}\n")));
-            exit.status.to_le_bytes()[0]
-        }
-        None => {
-            error.display(py);
-            PROGRAM_FAILED
-        }
+    let Some(exit) = exit_of(py, error) else {
+        error.display(py);
+        return PROGRAM_FAILED;
+    };
+    if let Some(message) = &exit.message {
+        write(&format!("{message}\n"));
     }
+    exit.status.to_le_bytes()[0]
 }
 
 /// Shows why `hmr` itself cannot go on.

@@ -170,9 +170,7 @@ fn status_of(update: &Update) -> u8 {
 
 /// The entry counts whatever its name is: scripts often have no ending.
 fn watch(folder: &Path, entry: &str) -> Result<Watcher> {
-    let filter = Filter::new()
-        .include("**/*.py")
-        .include(&escape_glob(entry));
+    let filter = Filter::new().include("**/*.py").include(escape_glob(entry));
     Watcher::builder()
         .path(folder)
         .filter(filter)

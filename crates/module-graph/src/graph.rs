@@ -190,12 +190,20 @@ impl ModuleGraph {
     }
 
     /// Begins a run of the module's load. It depends on its own file from the first moment, so that
-    /// a run that fails at once is still tried again when the file is saved.
+    /// a run that fails at once is still tried again when the file is saved, and on the package
+    /// that holds it, which is imported first.
     pub fn start(&mut self, module: ModuleId) {
         let &Module { load, file, .. } = &self.modules[module.index()];
         self.core.start(load);
         // The run sees the file as it is now: whatever was written before is settled.
         self.core.source_settled(file, false);
+        if let Some(package) = self
+            .name(module)
+            .parent()
+            .and_then(|package| self.find(package))
+        {
+            self.read(module, package, Read::Module);
+        }
         self.core.read(load, file);
     }
 
@@ -272,12 +280,13 @@ impl ModuleGraph {
             .collect()
     }
 
-    /// The name that an output stands for; `None` for any other node, and for those that stand for
-    /// the module itself or for all of its names.
-    pub fn name_of(&self, output: NodeId) -> Option<Arc<str>> {
-        match self.roles.get(&output)? {
-            (_, Role::Name(name)) => Some(name.clone()),
-            _ => None,
+    /// What a reader of `output` has read; `None` for any other node.
+    pub fn read_of(&self, output: NodeId) -> Option<Read<'_>> {
+        match &self.roles.get(&output)?.1 {
+            Role::Load | Role::File => None,
+            Role::Itself => Some(Read::Module),
+            Role::Everything => Some(Read::Everything),
+            Role::Name(name) => Some(Read::Name(name)),
         }
     }
 

@@ -11,7 +11,7 @@ use crate::ModuleName;
 #[derive(Debug, Default, Clone)]
 #[non_exhaustive]
 pub struct Update {
-    /// The files that the batch named, in its order.
+    /// The files that the batch named, in its order, without those that hold what they held.
     pub files: Vec<PathBuf>,
     /// The modules that ran, in the order in which their runs ended: dependencies first.
     pub reran: Vec<Rerun>,

@@ -53,6 +53,8 @@ pub(super) struct State {
     pub(super) runs: FxHashMap<ModuleId, u32>,
     /// The modules whose last run raised.
     pub(super) failed: Vec<ModuleId>,
+    /// The files that turned out to hold what they held before.
+    pub(super) rewritten: Vec<PathBuf>,
     /// How many loads are running, on all threads.
     pub(super) loading: usize,
     /// Ctrl-C has stopped the update that is under way.
@@ -68,6 +70,7 @@ impl State {
         self.edited.clear();
         self.runs.clear();
         self.interrupted = false;
+        self.rewritten.clear();
     }
 
     /// The id of the module `name`, whose slot exists from now on.
@@ -138,6 +141,8 @@ pub(super) struct Slot {
     pub(super) code: Option<Py<PyAny>>,
     /// The code of the file as it is now, if it was compiled and has not run yet.
     pub(super) compiled: Option<Py<PyAny>>,
+    /// The size of the file that the last load read, in bytes.
+    pub(super) source_size: Option<u64>,
     /// The names that the last run bound, if it was recorded.
     pub(super) bound: Option<FxHashSet<String>>,
     /// It was imported while nothing was loading.

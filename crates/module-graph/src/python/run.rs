@@ -122,8 +122,21 @@ impl Engine {
         let differs = !new.eq(old).unwrap_or(false);
         if differs {
             self.state().slots[id.index()].compiled = Some(new.unbind());
+        } else {
+            self.note_rewritten(id);
         }
         differs
+    }
+
+    /// A file of the same size that holds the same program was only touched, or rewritten by its
+    /// own bytes: nothing that a person would want to hear of.
+    fn note_rewritten(&self, id: ModuleId) {
+        let size = self.source_size(id);
+        let mut state = self.state();
+        if size.is_some() && state.slots[id.index()].source_size == size {
+            let path = state.graph.path(id).map(Path::to_path_buf);
+            state.rewritten.extend(path);
+        }
     }
 
     fn new_code<'py>(&'static self, py: Python<'py>, id: ModuleId) -> PyResult<Bound<'py, PyAny>> {
@@ -394,13 +407,20 @@ impl Engine {
 
     /// Keeps what the next rerun needs of this run.
     fn keep(&self, id: ModuleId, code: Bound<'_, PyAny>, bound: Option<FxHashSet<String>>) {
+        let size = self.source_size(id);
         let old = {
             let mut state = self.state();
             let slot = &mut state.slots[id.index()];
             slot.bound = bound;
+            slot.source_size = size;
             slot.code.replace(code.unbind())
         };
         drop(old);
+    }
+
+    fn source_size(&self, id: ModuleId) -> Option<u64> {
+        let path = self.state().graph.path(id)?.to_path_buf();
+        Some(path.metadata().ok()?.len())
     }
 
     fn set_before(&self, id: ModuleId, before: Option<Py<PyDict>>) {

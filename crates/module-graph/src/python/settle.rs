@@ -12,7 +12,7 @@ use hmr_signals::graph::{self, Graph, Host, NodeId, OnCycle, State as NodeState}
 use pyo3::prelude::*;
 
 use super::{engine::Engine, equality, mark::mark};
-use crate::{ModuleId, ModuleName, Reason, Update};
+use crate::{ModuleId, ModuleName, Read, Reason, Update};
 
 /// How often one module may run in one batch: once, and once more where imports are circular.
 const RUNS_PER_BATCH: u32 = 2;
@@ -26,9 +26,18 @@ pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf
     settle_all(engine, py);
     engine.end_load(py);
 
-    let done = std::mem::take(&mut engine.state().update);
+    let (done, rewritten) = {
+        let mut state = engine.state();
+        (
+            std::mem::take(&mut state.update),
+            std::mem::take(&mut state.rewritten),
+        )
+    };
     Update {
-        files,
+        files: files
+            .into_iter()
+            .filter(|file| !rewritten.contains(file))
+            .collect(),
         removed,
         elapsed: started.elapsed(),
         ..done
@@ -152,11 +161,16 @@ impl Host for Batch<'_> {
 fn changed_so_far(engine: &'static Engine, py: Python<'_>, output: NodeId) -> Option<bool> {
     let (module, name) = {
         let state = engine.state();
-        (state.graph.owner(output)?, state.graph.name_of(output)?)
+        let name = match state.graph.read_of(output)? {
+            Read::Module => return Some(false),
+            Read::Everything => return None,
+            Read::Name(name) => name.to_owned(),
+        };
+        (state.graph.owner(output)?, name)
     };
     let before = engine.before(py, module)?;
     let now = engine.namespace(py, module)?;
-    match (before.get_item(&*name).ok()?, now.get_item(&*name).ok()?) {
+    match (before.get_item(&name).ok()?, now.get_item(&name).ok()?) {
         (Some(before), Some(now)) => Some(!equality::same(&before, &now).ok()?),
         (None, None) => Some(false),
         _ => Some(true),
