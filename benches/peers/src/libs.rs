@@ -264,6 +264,8 @@ impl Lib for Leptos {
         reactive_graph::traits::Get::get(&memo)
     }
     fn batch(f: impl FnOnce()) {
-        reactive_graph::effect::batch(f);
+        // Inside its `batch` an `ImmediateEffect` behind a memo did not run again at all; without
+        // it every write is a flush of its own, which is what the library documents for these.
+        f();
     }
 }

@@ -248,6 +248,7 @@ impl Core {
 
     /// A tool is about to write `path` itself.
     pub(crate) fn expect(&mut self, now: Duration, path: PathBuf, hash: u64) {
+        self.expected.retain(|_, (_, until)| *until >= now);
         let until = now + self.settings.debounce.max_wait * 4;
         self.expected.insert(path, (hash, until));
     }
@@ -361,9 +362,7 @@ impl Core {
             self.guard_vanished(now, path);
         }
         self.rules_changed(now, path);
-        // Once: the system may say it twice, the second time after the new name.
-        if self.table.is_live(path) {
-            self.drop_dir(now, path);
+        if self.dir_missing(now, path) {
             // The event may be about one that was there before the present one.
             let follow = self.settings.follow_links;
             let kind = self.files.stat(path, follow).map(|stat| stat.kind);
@@ -377,6 +376,7 @@ impl Core {
             // The consumer has never seen it, and there is nothing to see. (The event alone does not
             // say so: it may be about a directory that had this name before.)
             self.debouncer.remove(path);
+            self.written.remove(path);
         }
     }
 }

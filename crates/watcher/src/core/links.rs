@@ -46,10 +46,11 @@ impl Links {
         }
         let mut names = BTreeSet::from([path.to_owned()]);
         for (link, place) in &self.dirs {
-            if let Ok(rest) = real.strip_prefix(place)
-                && !rest.as_os_str().is_empty()
-            {
-                names.insert(link.join(rest));
+            match real.strip_prefix(place) {
+                // What happens to the place happens to what the link shows.
+                Ok(rest) if rest.as_os_str().is_empty() => drop(names.insert(link.clone())),
+                Ok(rest) => drop(names.insert(link.join(rest))),
+                Err(_) => {}
             }
         }
         names.extend(self.files.get(&real).into_iter().flatten().cloned());

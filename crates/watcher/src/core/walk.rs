@@ -213,8 +213,8 @@ impl Core {
         } else {
             self.compare(now, dir, &files);
             for known in self.table.dirs_in(dir) {
-                if dirs.binary_search(&known).is_err() && self.table.is_live(&known) {
-                    self.drop_dir(now, &known);
+                if dirs.binary_search(&known).is_err() {
+                    self.dir_missing(now, &known);
                 }
             }
         }
@@ -275,6 +275,22 @@ impl Core {
         for path in missing {
             self.gone(now, &path);
         }
+    }
+
+    /// `dir` was not found, or is said to be gone; whether it was live.
+    pub(super) fn dir_missing(&mut self, now: Duration, dir: &Path) -> bool {
+        if self.table.is_live(dir) {
+            self.drop_dir(now, dir);
+            return true;
+        }
+        // That was known, but a file may have been shown since, in a directory that came and went
+        // unseen. One that waits is left alone: its new name may have been seen meanwhile.
+        for file in self.table.files_below(dir) {
+            if !self.debouncer.waits(&file) {
+                self.gone(now, &file);
+            }
+        }
+        false
     }
 
     /// `dir` is gone, with everything below it.
