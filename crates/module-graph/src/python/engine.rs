@@ -391,6 +391,11 @@ impl Engine {
             if !std::mem::replace(&mut state.slots[id.index()].missing, true) {
                 state.missing.push(id);
             }
+            // Nothing to run: it is as up to date as a missing module can be.
+            if state.graph.state(id) == NodeState::Dirty {
+                state.graph.start(id);
+                state.graph.finish(id);
+            }
             state.graph.read(reader, id, Read::Module);
         }
     }
