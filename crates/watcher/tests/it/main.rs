@@ -5,6 +5,7 @@
 mod actions;
 mod behaviours;
 mod cases;
+mod kernel;
 mod props;
 mod script;
 mod world;
@@ -21,3 +22,5 @@ mod handle;
 mod overflow;
 #[cfg(target_os = "linux")]
 mod real_fs;
+#[cfg(target_os = "linux")]
+mod real_roots;
