@@ -19,6 +19,8 @@ mod git;
 #[cfg(target_os = "linux")]
 mod handle;
 #[cfg(target_os = "linux")]
+mod limits;
+#[cfg(target_os = "linux")]
 mod overflow;
 #[cfg(target_os = "linux")]
 mod real_fs;
