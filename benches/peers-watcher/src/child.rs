@@ -65,7 +65,11 @@ fn ours(dir: &Path, include: Option<&str>, teller: &mut Teller) {
     if let Some(include) = include {
         filter = filter.include(include);
     }
-    let watcher = Watcher::builder().path(dir).filter(filter).build().expect("armed");
+    let watcher = Watcher::builder()
+        .path(dir)
+        .filter(filter)
+        .build()
+        .expect("armed");
     teller.armed();
     for batch in &watcher {
         teller.batch(batch.iter().map(hmr_watcher::Change::path));
@@ -76,7 +80,10 @@ fn mini(dir: &Path, ms: u64, teller: &mut Teller) {
     let (sender, batches) = channel();
     let wait = Duration::from_millis(ms);
     let mut debouncer = notify_debouncer_mini::new_debouncer(wait, sender).expect("a debouncer");
-    debouncer.watcher().watch(dir, RecursiveMode::Recursive).expect("armed");
+    debouncer
+        .watcher()
+        .watch(dir, RecursiveMode::Recursive)
+        .expect("armed");
     teller.armed();
     for events in batches.into_iter().flatten() {
         teller.batch(events.into_iter().map(|event| event.path));
@@ -88,7 +95,9 @@ fn full(dir: &Path, ms: u64, teller: &mut Teller) {
     let wait = Duration::from_millis(ms);
     let mut debouncer =
         notify_debouncer_full::new_debouncer(wait, None, sender).expect("a debouncer");
-    debouncer.watch(dir, RecursiveMode::Recursive).expect("armed");
+    debouncer
+        .watch(dir, RecursiveMode::Recursive)
+        .expect("armed");
     teller.armed();
     for events in batches.into_iter().flatten() {
         // Reading is no change, and this peer leaves it to its user to say so.

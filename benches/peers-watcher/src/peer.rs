@@ -33,7 +33,11 @@ pub fn peers() -> Vec<Peer> {
     let mut peers = vec![
         rust("ours", "hmr-watcher, defaults", 40),
         rust("mini10", "notify-debouncer-mini 0.7.0, 10 ms", 80),
-        rust("mini500", "notify-debouncer-mini 0.7.0, 500 ms (default)", 1200),
+        rust(
+            "mini500",
+            "notify-debouncer-mini 0.7.0, 500 ms (default)",
+            1200,
+        ),
         rust("full10", "notify-debouncer-full 0.7.0, 10 ms", 80),
         rust("full500", "notify-debouncer-full 0.7.0, 500 ms", 1300),
     ];
@@ -53,7 +57,9 @@ pub fn peers() -> Vec<Peer> {
 /// directory; none if the package cannot be had.
 fn python() -> Option<String> {
     let works = |python: &str| {
-        let import = Command::new(python).args(["-c", "import watchfiles"]).output();
+        let import = Command::new(python)
+            .args(["-c", "import watchfiles"])
+            .output();
         import.is_ok_and(|output| output.status.success())
     };
     let asked = std::env::var("PEERS_PYTHON").unwrap_or_else(|_| "python3".into());
@@ -64,7 +70,11 @@ fn python() -> Option<String> {
     let place = me.parent()?.join("peers-venv");
     let python = place.join("bin/python").display().to_string();
     if !works(&python) {
-        Command::new("python3").args(["-m", "venv"]).arg(&place).status().ok()?;
+        Command::new("python3")
+            .args(["-m", "venv"])
+            .arg(&place)
+            .status()
+            .ok()?;
         let pip = ["-m", "pip", "install", "-q", "watchfiles==1.3.0"];
         Command::new(&python).args(pip).status().ok()?;
     }
@@ -159,9 +169,14 @@ impl Process {
         let tasks = format!("/proc/{}/task", self.child.id());
         let (mut ns, mut wakeups) = (0_u64, 0_u64);
         for task in std::fs::read_dir(tasks).into_iter().flatten().flatten() {
-            let read = |name: &str| std::fs::read_to_string(task.path().join(name)).unwrap_or_default();
+            let read =
+                |name: &str| std::fs::read_to_string(task.path().join(name)).unwrap_or_default();
             let schedstat = read("schedstat");
-            ns += schedstat.split(' ').next().and_then(|ns| ns.parse().ok()).unwrap_or(0);
+            ns += schedstat
+                .split(' ')
+                .next()
+                .and_then(|ns| ns.parse().ok())
+                .unwrap_or(0);
             for line in read("status").lines() {
                 if let Some(switches) = line.strip_prefix("voluntary_ctxt_switches:") {
                     wakeups += switches.trim().parse().unwrap_or(0);
@@ -187,7 +202,9 @@ fn parse(line: &str) -> Option<Line> {
             let (ms, rss_kb) = (ms.parse().ok()?, rss.parse().ok()?);
             Some(Line::Armed { ms, rss_kb })
         }
-        "b" => Some(Line::Batch { at_ns: rest.parse().ok()? }),
+        "b" => Some(Line::Batch {
+            at_ns: rest.parse().ok()?,
+        }),
         "p" => Some(Line::Path(rest.into())),
         _ => None,
     }

@@ -11,6 +11,7 @@ pub struct Report {
     measures: Vec<String>,
     figures: BTreeMap<(String, String), String>,
     alone: Vec<(String, String)>,
+    loads: Vec<f64>,
 }
 
 impl Report {
@@ -24,6 +25,16 @@ impl Report {
         self.figures.insert(key, figure);
     }
 
+    /// How busy the machine is, to be told along with the figures.
+    pub fn note_load(&mut self) {
+        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let load = load
+            .split(' ')
+            .next()
+            .and_then(|load| load.parse::<f64>().ok());
+        self.loads.extend(load);
+    }
+
     pub fn set_alone(&mut self, measure: &str, figure: impl Into<String>) {
         let figure = figure.into();
         eprintln!("{measure}: {figure}");
@@ -32,7 +43,7 @@ impl Report {
 
     pub fn markdown(&self, peers: &[Peer]) -> String {
         let mut text = String::from(HEAD);
-        let _ = writeln!(text, "{}\n", machine());
+        let _ = writeln!(text, "{}\n", machine(&self.loads));
         let titles: Vec<&str> = peers.iter().map(|peer| peer.title.as_str()).collect();
         let _ = writeln!(text, "| | {} |", titles.join(" | "));
         let _ = writeln!(text, "|---|{}", "---|".repeat(peers.len()));
@@ -55,21 +66,21 @@ impl Report {
     }
 }
 
-fn machine() -> String {
+fn machine(loads: &[f64]) -> String {
     let output = |program: &str, args: &[&str]| {
         let output = Command::new(program).args(args).output().ok();
         let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
         text.unwrap_or_default()
     };
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load = load.split(' ').take(3).collect::<Vec<_>>().join(" ");
+    let least = loads.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = loads.iter().copied().fold(0.0, f64::max);
     let kernel = output("uname", &["-sr"]);
     let queue = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events");
     let queue = queue.unwrap_or_default();
     format!(
-        "Written by the command below on {kernel}, {cores} cores, load average {load}, kernel queue of {} \
-         events.",
+        "Written by the command below on {kernel}, {cores} cores, load average {least} to {most}, kernel \
+         queue of {} events.",
         queue.trim()
     )
 }

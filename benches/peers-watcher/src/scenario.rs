@@ -44,20 +44,29 @@ fn named(batches: &[(u128, Vec<PathBuf>)]) -> HashSet<&Path> {
     paths.map(PathBuf::as_path).collect()
 }
 
-fn lost<'a>(batches: &[(u128, Vec<PathBuf>)], files: impl IntoIterator<Item = &'a PathBuf>) -> usize {
+fn lost<'a>(
+    batches: &[(u128, Vec<PathBuf>)],
+    files: impl IntoIterator<Item = &'a PathBuf>,
+) -> usize {
     let named = named(batches);
-    files.into_iter().filter(|file| !named.contains(file.as_path())).count()
+    files
+        .into_iter()
+        .filter(|file| !named.contains(file.as_path()))
+        .count()
 }
 
-pub fn all(peer: &Peer, quick: bool, report: &mut Report) {
-    saves(peer, quick, report);
-    tight_directories(peer, report);
-    moves(peer, report);
-    roots(peer, report);
-    checkout(peer, report);
-    overflow(peer, report);
-    large_tree(peer, report);
-}
+/// A kind of change, made under the eyes of one watcher.
+pub type Scenario = fn(&Peer, bool, &mut Report);
+
+pub const ALL: [Scenario; 7] = [
+    saves,
+    |peer, _, report| tight_directories(peer, report),
+    |peer, _, report| moves(peer, report),
+    |peer, _, report| roots(peer, report),
+    |peer, _, report| checkout(peer, report),
+    |peer, _, report| overflow(peer, report),
+    |peer, _, report| large_tree(peer, report),
+];
 
 #[derive(Clone, Copy)]
 enum Save {
@@ -88,8 +97,12 @@ fn save(kind: Save, dir: &Path, content: &str) {
 
 fn saves(peer: &Peer, quick: bool, report: &mut Report) {
     let slow = peer.pause > Duration::from_millis(500);
-    let times = if slow || quick { 20 } else { 200 };
-    for (kind, name) in [(Save::Plain, "plain"), (Save::Atomic, "atomic"), (Save::Vim, "vim-style")] {
+    let times = if slow || quick { 15 } else { 200 };
+    for (kind, name) in [
+        (Save::Plain, "plain"),
+        (Save::Atomic, "atomic"),
+        (Save::Vim, "vim-style"),
+    ] {
         let tree = Tree::new("saves");
         for n in 0..20 {
             put(&tree.src().join(format!("other{n}.py")), "x");
@@ -103,7 +116,10 @@ fn saves(peer: &Peer, quick: bool, report: &mut Report) {
             save(kind, &tree.src(), &format!("save {n}"));
             let saved = now_ns();
             let batches = process.drain(peer.pause);
-            let about: Vec<_> = batches.iter().filter(|(_, paths)| paths.contains(&file)).collect();
+            let about: Vec<_> = batches
+                .iter()
+                .filter(|(_, paths)| paths.contains(&file))
+                .collect();
             let events: usize = batches.iter().map(|(_, paths)| paths.len()).sum();
             once += usize::from(about.len() == 1 && events == 1);
             told += usize::from(!about.is_empty());
@@ -120,7 +136,8 @@ fn saves(peer: &Peer, quick: bool, report: &mut Report) {
             };
             report.set("save to batch, median / p99", peer, figure);
         }
-        let measure = format!("{name} saves that arrive as exactly one event, of those that arrive");
+        let measure =
+            format!("{name} saves that arrive as exactly one event, of those that arrive");
         report.set(&measure, peer, format!("{once} / {told} of {times}"));
     }
 }
@@ -142,7 +159,9 @@ impl Save {
 fn tight_directories(peer: &Peer, report: &mut Report) {
     let tree = Tree::new("tight");
     let process = Process::start(peer, &tree.src(), None);
-    let files: Vec<_> = (0..500).map(|n| tree.src().join(format!("{n}/b/c/f.py"))).collect();
+    let files: Vec<_> = (0..500)
+        .map(|n| tree.src().join(format!("{n}/b/c/f.py")))
+        .collect();
     for file in &files {
         put(file, "new");
     }
@@ -152,7 +171,11 @@ fn tight_directories(peer: &Peer, report: &mut Report) {
     }
     let edited = process.drain(Duration::from_millis(1500));
     let figure = format!("{} / {}", lost(&created, &files), lost(&edited, &files));
-    report.set("500 tight `mkdir -p` + create: lost / later edit unseen", peer, figure);
+    report.set(
+        "500 tight `mkdir -p` + create: lost / later edit unseen",
+        peer,
+        figure,
+    );
 }
 
 fn moves(peer: &Peer, report: &mut Report) {
@@ -202,7 +225,11 @@ fn roots(peer: &Peer, report: &mut Report) {
         process.drain(Duration::from_millis(1500));
         put(&file, "edited");
         let batches = process.drain(Duration::from_millis(1500));
-        alive.push(if lost(&batches, [&file]) == 0 { "sees" } else { "blind" });
+        alive.push(if lost(&batches, [&file]) == 0 {
+            "sees"
+        } else {
+            "blind"
+        });
     }
     report.set(
         "root recreated after: removal / removal and 1 s / rename",
@@ -212,8 +239,19 @@ fn roots(peer: &Peer, report: &mut Report) {
 }
 
 fn git(dir: &Path, args: &[&str]) {
-    let quiet = ["-c", "user.name=bench", "-c", "user.email=bench@example.org", "-c", "gc.auto=0"];
-    let output = Command::new("git").current_dir(dir).args(quiet).args(args).output();
+    let quiet = [
+        "-c",
+        "user.name=bench",
+        "-c",
+        "user.email=bench@example.org",
+        "-c",
+        "gc.auto=0",
+    ];
+    let output = Command::new("git")
+        .current_dir(dir)
+        .args(quiet)
+        .args(args)
+        .output();
     let output = output.expect("git");
     assert!(output.status.success(), "{output:?}");
 }
@@ -222,7 +260,9 @@ fn checkout(peer: &Peer, report: &mut Report) {
     let mut counts = Vec::new();
     for _ in 0..3 {
         let tree = Tree::new("checkout");
-        let files: Vec<_> = (0..1000).map(|n| tree.src().join(format!("d{}/f{n}.py", n % 50))).collect();
+        let files: Vec<_> = (0..1000)
+            .map(|n| tree.src().join(format!("d{}/f{n}.py", n % 50)))
+            .collect();
         git(&tree.0, &["init", "-q"]);
         for branch in ["one", "two"] {
             git(&tree.0, &["checkout", "-q", "-b", branch]);
@@ -236,18 +276,30 @@ fn checkout(peer: &Peer, report: &mut Report) {
         sleep(Duration::from_millis(300));
         git(&tree.0, &["checkout", "-q", "one"]);
         let batches = process.drain(Duration::from_millis(1500));
-        let about = batches.iter().filter(|(_, paths)| paths.iter().any(|path| path.extension().is_some()));
-        counts.push(format!("{}{}", about.count(), match lost(&batches, &files) {
-            0 => String::new(),
-            lost => format!(" ({lost} lost)"),
-        }));
+        let about = batches
+            .iter()
+            .filter(|(_, paths)| paths.iter().any(|path| path.extension().is_some()));
+        counts.push(format!(
+            "{}{}",
+            about.count(),
+            match lost(&batches, &files) {
+                0 => String::new(),
+                lost => format!(" ({lost} lost)"),
+            }
+        ));
     }
-    report.set("`git checkout` of 1,000 files, three times: batches", peer, counts.join(", "));
+    report.set(
+        "`git checkout` of 1,000 files, three times: batches",
+        peer,
+        counts.join(", "),
+    );
 }
 
 fn overflow(peer: &Peer, report: &mut Report) {
     let tree = Tree::new("overflow");
-    let files: Vec<_> = (0..10_000).map(|n| tree.src().join(format!("d{}/f{n}.py", n % 100))).collect();
+    let files: Vec<_> = (0..10_000)
+        .map(|n| tree.src().join(format!("d{}/f{n}.py", n % 100)))
+        .collect();
     for file in &files {
         put(file, "at the start");
     }
@@ -269,7 +321,9 @@ fn overflow(peer: &Peer, report: &mut Report) {
     for file in files.iter().chain(&files[..8000]) {
         fs::write(file, "edited again").expect("a write");
     }
-    let new: Vec<_> = (0..50).map(|n| tree.src().join(format!("new{n}/deep/f.py"))).collect();
+    let new: Vec<_> = (0..50)
+        .map(|n| tree.src().join(format!("new{n}/deep/f.py")))
+        .collect();
     for file in &new {
         put(file, "new");
     }
@@ -314,7 +368,11 @@ fn large_tree(peer: &Peer, report: &mut Report) {
     }
     armed.sort_by(f64::total_cmp);
     let figure = format!("{:.0} ms ({:.0}–{:.0})", armed[2], armed[0], armed[4]);
-    report.set("10,100 directories, 100,000 files: armed, median of 5 (range)", peer, figure);
+    report.set(
+        "10,100 directories, 100,000 files: armed, median of 5 (range)",
+        peer,
+        figure,
+    );
     report.set("… memory", peer, format!("{rss} kB"));
 
     let process = Process::start(peer, &tree.src(), None);
@@ -337,7 +395,11 @@ fn large_tree(peer: &Peer, report: &mut Report) {
     report.set(
         "… idle for 10 s: processor time / wake-ups / false events",
         peer,
-        format!("{:.1} ms / {} / {told}", cpu_after - cpu, wakeups_after - wakeups),
+        format!(
+            "{:.1} ms / {} / {told}",
+            cpu_after - cpu,
+            wakeups_after - wakeups
+        ),
     );
 }
 
@@ -362,7 +424,10 @@ pub fn ours_alone(report: &mut Report) {
     );
     let me = std::env::current_exe().expect("this program");
     let small = Tree::new("small");
-    let output = Command::new(me).args(["child", "stop"]).arg(small.src()).output();
+    let output = Command::new(me)
+        .args(["child", "stop"])
+        .arg(small.src())
+        .output();
     let output = output.expect("the child");
     let text = String::from_utf8_lossy(&output.stdout);
     let mut late: Vec<f64> = text.lines().filter_map(|line| line.parse().ok()).collect();

@@ -6,7 +6,7 @@ use crate::change::{Batch, Change};
 use crate::files::{Kind, Stat};
 use crate::table::Known;
 use crate::watch::Content;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -109,7 +109,7 @@ impl Core {
 
     /// Files that are gone may be gone because a root is, unseen, somewhere above its guard.
     fn notice_lost_roots(&mut self, now: Duration, effect: &Effect) {
-        let roots: Vec<_> = effect
+        let roots: BTreeSet<_> = effect
             .removed
             .keys()
             .filter_map(|path| self.roots.of(path))

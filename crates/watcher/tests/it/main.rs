@@ -5,6 +5,7 @@
 mod actions;
 mod behaviours;
 mod cases;
+mod kernel;
 mod props;
 mod script;
 mod world;
@@ -18,6 +19,10 @@ mod git;
 #[cfg(target_os = "linux")]
 mod handle;
 #[cfg(target_os = "linux")]
+mod limits;
+#[cfg(target_os = "linux")]
 mod overflow;
 #[cfg(target_os = "linux")]
 mod real_fs;
+#[cfg(target_os = "linux")]
+mod real_roots;
