@@ -29,6 +29,16 @@ impl<'p> Hmr<'p> {
 
     /// Starts `hmr` with `arguments` in `directory`.
     pub fn start_in(project: &'p Project, directory: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(project, directory, &[], arguments)
+    }
+
+    /// Starts `hmr` with `arguments` in `directory`, with `variables` in its environment.
+    pub fn start_with(
+        project: &'p Project,
+        directory: &Path,
+        variables: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Self {
         let (program, first) = hmr_command().split_first().expect("a command has a word");
         let mut command = Command::new(program);
         command
@@ -39,6 +49,7 @@ impl<'p> Hmr<'p> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = environment(&mut command)
+            .envs(variables.iter().copied())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {program}: {error}"));
         let log = Arc::new(Log::new());
@@ -173,10 +184,21 @@ impl<'p> Hmr<'p> {
     /// Sends what Ctrl-C sends.
     #[cfg(unix)]
     pub fn interrupt(&mut self) {
-        use rustix::process::{Pid, Signal, kill_process};
+        self.send("SIGINT", rustix::process::Signal::INT);
+    }
 
-        self.log.push(Source::Test, "sends SIGINT");
-        kill_process(Pid::from_child(&self.child), Signal::INT).expect("the process is there");
+    /// Sends what `kill` sends.
+    #[cfg(unix)]
+    pub fn terminate(&mut self) {
+        self.send("SIGTERM", rustix::process::Signal::TERM);
+    }
+
+    #[cfg(unix)]
+    fn send(&mut self, name: &str, signal: rustix::process::Signal) {
+        use rustix::process::{Pid, kill_process};
+
+        self.log.push(Source::Test, format!("sends {name}"));
+        kill_process(Pid::from_child(&self.child), signal).expect("the process is there");
     }
 
     /// Waits until the process has ended by itself and returns how, with the rest of its stdout.

@@ -1,0 +1,199 @@
+//! What went away, failed or never ended comes back as a fresh start would have it.
+
+use std::path::Path;
+
+use hmr_tests::{Hmr, Project};
+
+/// Without a flush, so the line is there when the program has come to its end.
+const PRINTS_X: &str = "import m\nprint('V', m.X)\n";
+
+#[test]
+fn a_module_that_was_deleted_and_written_again_is_watched_as_before() {
+    let project = Project::new(&[("m.py", "X = 1\n"), ("main.py", PRINTS_X)]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1");
+
+    hmr.edit("m.py", |project| project.delete("m.py"))
+        .expect_failure("main", "ModuleNotFoundError");
+    hmr.save("m.py", "X = 22\n")
+        .expect(&["m", "main"], &["V 22"]);
+    hmr.save("m.py", "X = 333\n")
+        .expect(&["m", "main"], &["V 333"]);
+}
+
+#[test]
+fn a_module_that_becomes_a_package_gives_the_packages_value() {
+    let project = Project::new(&[("m.py", "X = 1\n"), ("main.py", PRINTS_X)]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1");
+
+    hmr.edit("m.py", |project| {
+        project.save("m/__init__.py", "X = 2\n");
+        project.delete("m.py");
+    });
+    let reload = hmr.save("m/__init__.py", "X = 3\n");
+    reload.expect(&["m", "main"], &["V 3"]);
+}
+
+#[test]
+fn an_optional_module_is_used_once_it_is_there() {
+    let project = Project::new(&[(
+        "main.py",
+        "try:\n    import opt\nexcept ImportError:\n    print('V none')\nelse:\n    print('V', opt.X)\n",
+    )]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V none");
+
+    hmr.save("opt.py", "X = 1\n")
+        .expect(&["opt", "main"], &["V 1"]);
+    hmr.save("opt.py", "X = 2\n")
+        .expect(&["opt", "main"], &["V 2"]);
+}
+
+#[test]
+fn a_module_that_a_thread_imports_late_reruns_with_what_it_reads() {
+    let main = "import os, threading, time\n\
+        def work():\n    while not os.path.exists('go'):\n        time.sleep(0.01)\n    import lazy\n\
+        threading.Thread(target=work, daemon=True).start()\n\
+        print('V 1')\n";
+    let project = Project::new(&[
+        ("config.py", "X = 1\n"),
+        (
+            "lazy.py",
+            "import config\nY = config.X * 10\nprint('lazy', Y, flush=True)\n",
+        ),
+        ("main.py", main),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1");
+    project.save("go", "");
+    hmr.wait_stdout("lazy 10");
+
+    hmr.save("config.py", "X = 2\n")
+        .expect(&["config", "lazy"], &["lazy 20"]);
+    hmr.save("config.py", "X = 3\n")
+        .expect(&["config", "lazy"], &["lazy 30"]);
+}
+
+#[test]
+fn circular_imports_settle_after_one_of_them_failed_and_was_fixed() {
+    let project = Project::new(&[
+        ("a.py", "X = 1\nimport b\n"),
+        ("b.py", "import a\nY = a.X * 10\n"),
+        ("main.py", "import a, b\nprint('V', b.Y)\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 10");
+
+    hmr.save("a.py", "X = 2\nimport b\n1 / 0\n")
+        .expect_failure("a", "ZeroDivisionError");
+    hmr.save("a.py", "X = 3\nimport b\n")
+        .expect(&["a", "b", "main"], &["V 30"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_child_that_the_program_forks_ends_and_the_program_goes_on() {
+    let main = |value: u32| {
+        format!(
+            "import os, sys\nchild = os.fork()\nif child == 0:\n    sys.exit(0)\n\
+             print('V', {value}, os.waitpid(child, 0)[1])\n"
+        )
+    };
+    let project = Project::new(&[("main.py", &main(1))]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1 0");
+
+    for value in 2..4 {
+        project.save("main.py", &main(value));
+        let wanted = format!("V {value} 0");
+        assert!(hmr.wait_stdout(&wanted).is_empty(), "{}", hmr.log());
+    }
+    assert!(hmr.is_alive());
+}
+
+#[test]
+fn a_package_that_starts_with_an_import_error_runs_by_m_once_it_is_fixed() {
+    let project = Project::new(&[
+        ("pkg/__init__.py", "from pkg import nope\n"),
+        ("pkg/t.py", "print('V', __name__)\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["-m", "pkg.t"]);
+    hmr.wait_stderr("the traceback", |line| {
+        line == "Traceback (most recent call last):"
+    });
+    hmr.wait_stderr("the exception", |line| {
+        line.starts_with("ImportError: cannot import name 'nope' from")
+    });
+    hmr.wait_failure("ImportError");
+    assert!(hmr.is_alive());
+
+    hmr.save("pkg/__init__.py", "")
+        .expect(&["pkg", "pkg.t"], &["V __main__"]);
+}
+
+#[test]
+fn a_module_that_is_not_there_is_said_in_one_sentence() {
+    let project = Project::new(&[]);
+    let mut hmr = Hmr::start(&project, &["-m", "nosuch"]);
+
+    let (status, stdout) = hmr.exit();
+    let log = hmr.log();
+    assert_eq!(status.code(), Some(2), "{log}");
+    assert!(stdout.is_empty(), "{log}");
+    assert_eq!(log.lines().count(), 1, "{log}");
+    assert!(
+        log.contains("stderr  hmr: ") && log.contains("nosuch"),
+        "{log}"
+    );
+}
+
+#[test]
+fn an_exception_with_a_lone_surrogate_has_its_whole_traceback() {
+    let project = Project::new(&[
+        ("m.py", "X = 1\n"),
+        ("main.py", PRINTS_X),
+        ("cold.py", "import m\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1");
+
+    let reload = hmr.save("m.py", "raise ValueError('\\udcff')\n");
+    reload.expect_failure("m", "ValueError");
+    assert_eq!(reload.stderr.len(), 4, "{}", reload.log);
+    assert_eq!(
+        reload.stderr.last().map(String::as_str),
+        Some("ValueError: \\udcff"),
+        "{}",
+        reload.log
+    );
+
+    hmr.save("m.py", "X = 2\n").expect(&["m", "main"], &["V 2"]);
+}
+
+#[test]
+fn a_module_of_the_standard_library_keeps_its_bytecode() {
+    let place = "import os, sys, this; print(os.path.join(os.path.dirname(this.__file__), \
+        '__pycache__', f'this.{sys.implementation.cache_tag}.pyc'), flush=True)\n";
+    let project = Project::new(&[("main.py", place)]);
+    // The first run writes the cache, where it can be written at all.
+    let cache = {
+        let mut hmr = Hmr::start(&project, &["main.py"]);
+        hmr.wait_stdout(LAST_OF_ZEN);
+        let (lines, _) = project.python(&["main.py"]);
+        lines.last().expect("the path comes last").clone()
+    };
+    let written = || {
+        Path::new(&cache)
+            .metadata()
+            .and_then(|file| file.modified())
+    };
+    let Ok(before) = written() else { return };
+
+    let mut hmr = Hmr::start(&project, &["-m", "this"]);
+    hmr.wait_stdout(LAST_OF_ZEN);
+    drop(hmr);
+    assert_eq!(written().ok(), Some(before), "{cache}");
+}
+
+const LAST_OF_ZEN: &str = "Namespaces are one honking great idea -- let's do more of those!";

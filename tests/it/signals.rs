@@ -1,0 +1,88 @@
+//! A signal does what the program's handler says, whether `hmr` waits or the program runs.
+
+use hmr_tests::{Hmr, Project};
+
+#[test]
+fn a_handler_that_exits_while_idle_says_the_status() {
+    let project = Project::new(&[("main.py", &handled("sys.exit(7)", 1))]);
+    let mut hmr = idle_with(&project, "sys.exit(7)");
+    hmr.terminate();
+
+    let (status, stdout) = hmr.exit();
+    assert_eq!(status.code(), Some(7), "{}", hmr.log());
+    assert!(stdout.is_empty(), "{}", hmr.log());
+    assert!(!hmr.log().contains("Traceback"), "{}", hmr.log());
+}
+
+#[test]
+fn a_handler_that_raises_while_idle_ends_the_program_with_its_traceback() {
+    let project = Project::new(&[("main.py", &handled("1 / 0", 1))]);
+    let mut hmr = idle_with(&project, "1 / 0");
+    hmr.terminate();
+
+    hmr.wait_stderr("the traceback", |line| {
+        line == "Traceback (most recent call last):"
+    });
+    hmr.wait_stderr("the exception", |line| {
+        line == "ZeroDivisionError: division by zero"
+    });
+    let (status, _) = hmr.exit();
+    assert_eq!(status.code(), Some(1), "{}", hmr.log());
+}
+
+/// A program that does `action` on SIGTERM and prints `value`.
+fn handled(action: &str, value: u32) -> String {
+    format!(
+        "import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: {action})\nprint('V', {value})\n"
+    )
+}
+
+/// Nothing of a reload is left to do when its report is there: `hmr` waits, or is about to.
+#[track_caller]
+fn idle_with<'p>(project: &'p Project, action: &str) -> Hmr<'p> {
+    let mut hmr = Hmr::start(project, &["main.py"]);
+    hmr.wait_stdout("V 1");
+    hmr.save("main.py", &handled(action, 2))
+        .expect(&["main"], &["V 2"]);
+    hmr
+}
+
+/// Half a minute in short sleeps: a signal that arrives just before a sleep begins is seen when the
+/// sleep is over, by CPython's own design.
+const SLOW: &str =
+    "import time\nprint('slow', flush=True)\nfor _ in range(3000):\n    time.sleep(0.01)\n";
+
+#[test]
+fn ctrl_c_during_a_reload_fails_that_module_and_nothing_else() {
+    let slow = format!("{SLOW}X = 2\n");
+    let project = Project::new(&[
+        ("m.py", "X = 1\n"),
+        ("mid.py", "from m import X\nprint('mid')\n"),
+        ("main.py", "import mid\nprint('V', mid.X)\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    assert_eq!(hmr.wait_stdout("V 1"), ["mid"]);
+
+    project.save("m.py", &slow);
+    hmr.wait_stdout("slow");
+    hmr.interrupt();
+    let reload = hmr.wait_report("m.py");
+    reload.expect_failure("m", "KeyboardInterrupt");
+    assert!(reload.ran.is_empty(), "{}", reload.log);
+    assert!(hmr.is_alive());
+
+    hmr.save("m.py", "X = 3\n")
+        .expect(&["m", "mid", "main"], &["mid", "V 3"]);
+}
+
+#[test]
+fn ctrl_c_during_the_first_run_ends_the_program_as_interrupted() {
+    let project = Project::new(&[("main.py", &format!("{SLOW}print('never')\n"))]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("slow");
+    hmr.interrupt();
+
+    let (status, stdout) = hmr.exit();
+    assert_eq!(status.code(), Some(130), "{}", hmr.log());
+    assert!(stdout.is_empty(), "{}", hmr.log());
+}
