@@ -6,6 +6,7 @@
 //! once went wrong, without a number. `tidy` looks at the source tree instead and starts nothing.
 
 mod comeback;
+mod corners;
 mod demo;
 mod errors;
 mod files;

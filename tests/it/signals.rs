@@ -47,8 +47,8 @@ fn idle_with<'p>(project: &'p Project, action: &str) -> Hmr<'p> {
     hmr
 }
 
-/// Half a minute in short sleeps: a signal that arrives just before a sleep begins is seen when the
-/// sleep is over, by CPython's own design.
+/// Half a minute in short sleeps: a signal that arrives just before a long one begins would be seen
+/// only when that is over.
 const SLOW: &str =
     "import time\nprint('slow', flush=True)\nfor _ in range(3000):\n    time.sleep(0.01)\n";
 

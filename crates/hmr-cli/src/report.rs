@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use hmr_module_graph::{ModuleName, Update, python::exit_of};
+use hmr_module_graph::{Exit, ModuleName, Update, python::exit_of};
 use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*};
 
 use crate::{HMR_FAILED, OK, PROGRAM_FAILED};
@@ -168,6 +168,22 @@ pub fn end(py: Python<'_>, error: &PyErr) -> u8 {
         error.display(py);
         return PROGRAM_FAILED;
     };
+    end_with(&exit)
+}
+
+/// The end of a child process that the program forked: as under python.
+pub fn end_of_child(update: &Update) -> u8 {
+    Reporter::tracebacks(update);
+    match &update.exit {
+        Some(exit) => end_with(exit),
+        None if update.failures.is_empty() => OK,
+        None => PROGRAM_FAILED,
+    }
+}
+
+/// Prints what CPython prints for a program that exits with a text, and returns its status, cut off
+/// as the operating system does with a larger number.
+fn end_with(exit: &Exit) -> u8 {
     if let Some(message) = &exit.message {
         write(&format!("{message}\n"));
     }

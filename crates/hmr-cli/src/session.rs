@@ -14,13 +14,15 @@ use std::{
 use anyhow::{Context as _, Result};
 use hmr_module_graph::{
     ModuleName, Update,
-    python::{Engine, Roots, forgive},
+    python::{Engine, Roots},
 };
 use hmr_watcher::{Batch, Change, Debounce, Filter, Watcher};
-use pyo3::prelude::*;
+use pyo3::{
+    exceptions::{PyAttributeError, PyOSError, PyValueError},
+    prelude::*,
+};
 
 use crate::{
-    OK, PROGRAM_FAILED,
     config::Config,
     report::{self, Reporter},
     wake::{self, Sleeper},
@@ -54,7 +56,8 @@ impl Session {
             .folder
             .canonicalize()
             .unwrap_or_else(|_| config.folder.clone());
-        let watcher = py.detach(|| watch(&folder, &config.entry.to_string()))?;
+        let entry = config.entry.to_string();
+        let watcher = without_signals(py, || py.detach(|| watch(&folder, &entry)))??;
         let reporter = Reporter {
             label: config.entry.label(),
             program: config.entry.to_string(),
@@ -95,10 +98,15 @@ impl Session {
         let first = self
             .engine
             .run_entry(py, self.config.entry.clone(), &self.config.arguments)?;
-        flush_output(py);
+        if let Some(error) = flush_output(py) {
+            return Ok(report::end(py, &error));
+        }
+        if self.is_child() {
+            return Ok(report::end_of_child(&first));
+        }
         self.reporter.first_run(&first);
-        if let Some(status) = self.end_of_first_run(&first) {
-            return Ok(status);
+        if was_interrupted(&first) {
+            return Ok(INTERRUPTED);
         }
         let mut late = self.watch_new_folders(py, started);
         loop {
@@ -112,24 +120,19 @@ impl Session {
             };
             let began = SystemTime::now();
             let update = self.engine.update(py, files);
-            flush_output(py);
-            self.reporter.update(&update);
-            if self.is_child() {
-                return Ok(status_of(&update));
+            if let Some(error) = flush_output(py) {
+                return Ok(report::end(py, &error));
             }
+            if self.is_child() {
+                return Ok(report::end_of_child(&update));
+            }
+            self.reporter.update(&update);
             late = self.watch_new_folders(py, began);
         }
     }
 
-    /// The status to end with, if the program is not to be watched: Ctrl-C stopped it, or this is a
-    /// child process that it forked and that has come to its end.
-    fn end_of_first_run(&self, first: &Update) -> Option<u8> {
-        if self.is_child() {
-            return Some(status_of(first));
-        }
-        was_interrupted(first).then_some(INTERRUPTED)
-    }
-
+    /// Whether this is a child process that the program has forked and that has come to its end: it
+    /// is the program's own, and must not go on as a second `hmr`.
     fn is_child(&self) -> bool {
         std::process::id() != self.process
     }
@@ -155,16 +158,6 @@ impl Session {
             self.watched.insert(folder);
         }
         written
-    }
-}
-
-/// What python would have exited with.
-fn status_of(update: &Update) -> u8 {
-    match &update.exit {
-        // As the operating system does with a larger number.
-        Some(exit) => exit.status.to_le_bytes()[0],
-        None if update.failures.is_empty() => OK,
-        None => PROGRAM_FAILED,
     }
 }
 
@@ -197,16 +190,41 @@ fn was_interrupted(update: &Update) -> bool {
         .any(|failure| failure.interrupted && failure.module == ModuleName::main())
 }
 
-/// The program's output leaves its buffers before a line of ours says that it has run.
-fn flush_output(py: Python<'_>) {
-    let Ok(sys) = py.import("sys") else { return };
+/// The program's output leaves its buffers before a line of ours says that it has run. Returns what
+/// a signal handler of the program raised meanwhile.
+fn flush_output(py: Python<'_>) -> Option<PyErr> {
+    let sys = py.import("sys").ok()?;
     for stream in ["stdout", "stderr"] {
-        // The program may have closed or replaced its streams.
         let flushed = sys
             .getattr(stream)
             .and_then(|stream| stream.call_method0("flush"));
-        forgive(py, flushed);
+        // What a stream raises that the program has closed or replaced, or whose reader has gone.
+        let is_streams = |error: &PyErr| {
+            error.is_instance_of::<PyOSError>(py)
+                || error.is_instance_of::<PyValueError>(py)
+                || error.is_instance_of::<PyAttributeError>(py)
+        };
+        if let Some(error) = flushed.err().filter(|error| !is_streams(error)) {
+            return Some(error);
+        }
     }
+    None
+}
+
+/// Runs `body` with signals kept from this thread, and so from all threads that `body` starts: they
+/// must reach the main thread, where they interrupt what the program is waiting in.
+fn without_signals<R>(py: Python<'_>, body: impl FnOnce() -> R) -> PyResult<R> {
+    if !cfg!(unix) {
+        return Ok(body());
+    }
+    let signal = py.import("_signal")?;
+    let set_mask = |how: &str, signals| {
+        signal.call_method1("pthread_sigmask", (signal.getattr(how)?, signals))
+    };
+    let before = set_mask("SIG_BLOCK", signal.call_method0("valid_signals")?)?;
+    let result = body();
+    set_mask("SIG_SETMASK", before)?;
+    Ok(result)
 }
 
 /// The saves that the watcher has seen and the program has not.
@@ -221,16 +239,17 @@ impl Saves {
         let (mut waker, sleeper) = wake::pair(py)?;
         let waiting = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&waiting);
-        let thread = std::thread::Builder::new()
-            .name("hmr-watcher".into())
-            .spawn(move || {
+        let thread = std::thread::Builder::new().name("hmr-watcher".into());
+        let thread = without_signals(py, || {
+            thread.spawn(move || {
                 while let Some(batch) = watcher.next(None) {
                     sink.lock()
                         .unwrap_or_else(PoisonError::into_inner)
                         .extend(paths_of(&batch));
                     waker.wake();
                 }
-            })?;
+            })
+        })??;
         Ok(Self {
             waiting,
             sleeper,

@@ -145,6 +145,10 @@ pub(super) struct Slot {
     pub(super) source_size: Option<u64>,
     /// The names that the last run bound, if it was recorded.
     pub(super) bound: Option<FxHashSet<String>>,
+    /// Submodules that failed runs left in the namespace: new to readers once a run goes well.
+    pub(super) kept: Vec<String>,
+    /// The program reads something else under its name: its reads cannot be seen.
+    pub(super) is_opaque: bool,
     /// It was imported while nothing was loading.
     pub(super) is_root: bool,
     /// Its run is under way and a circular import has acted on what it has bound so far.
@@ -373,6 +377,14 @@ impl Engine {
             state.graph.read(reader, of, what);
         }
         true
+    }
+
+    /// The entry's source is `file` from now on: `-m` looks it up at each run.
+    pub(super) fn move_entry(&self, file: &Path) {
+        let path = self.roots.real(file);
+        self.state()
+            .graph
+            .add_module(ModuleName::main(), Some(path));
     }
 
     /// An import of `name` found nothing. Whoever is loading is told when there is something.

@@ -162,6 +162,7 @@ impl Entry {
             Self::Module(name) => {
                 let spec = find_module(py, name)?;
                 let file: PathBuf = spec.getattr("origin")?.extract()?;
+                engine.move_entry(&file);
                 engine.compile(py, &file)
             }
         }

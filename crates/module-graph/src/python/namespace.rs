@@ -102,16 +102,23 @@ impl<'py> Snapshot<'py> {
         )
     }
 
-    /// Puts every name back to what it was. Names that the failed run added go, but submodules: the
-    /// import system will not put them there again.
-    pub(super) fn restore(self) -> PyResult<()> {
-        for (name, value) in self.namespace.copy()? {
-            let is_new = !self.before.contains(&name)?;
-            if is_new && !self.is_submodule(&name.extract::<String>()?, &value)? {
-                self.namespace.del_item(name)?;
+    /// Puts every name back to what it was. Names that the failed run added go, but submodules, which
+    /// are returned: the import system will not put them there again.
+    pub(super) fn restore(self) -> PyResult<Vec<String>> {
+        let mut kept = Vec::new();
+        for (key, value) in self.namespace.copy()? {
+            if self.before.contains(&key)? {
+                continue;
+            }
+            let name: String = key.extract()?;
+            if self.is_submodule(&name, &value)? {
+                kept.push(name);
+            } else {
+                self.namespace.del_item(key)?;
             }
         }
-        self.namespace.update(self.before.as_mapping())
+        self.namespace.update(self.before.as_mapping())?;
+        Ok(kept)
     }
 
     /// The names whose values differ from before, sorted.

@@ -161,6 +161,8 @@ impl Engine {
         caller: Caller,
         code: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Vec<String>> {
+        // What it reads of these cannot be seen, the import of them neither: taken as read again.
+        let mut hidden = Vec::new();
         let (object, old_code) = {
             let mut state = self.state();
             if state.graph.state(id) == NodeState::Running {
@@ -168,6 +170,12 @@ impl Engine {
                 // Another thread is in the middle of it: the program imports what it reloads.
                 return self.run_untracked(py, id, caller, code);
             }
+            let imports = state.graph.imports(id);
+            hidden.extend(
+                imports
+                    .into_iter()
+                    .filter(|of| state.slots[of.index()].is_opaque),
+            );
             state.graph.start(id);
             let slot = &state.slots[id.index()];
             (
@@ -184,6 +192,10 @@ impl Engine {
         let is_opaque = self.is_opaque(py, id);
         let mut state = self.state();
         *state.runs.entry(id).or_default() += 1;
+        state.slots[id.index()].is_opaque = is_opaque;
+        for of in hidden {
+            state.graph.read(id, of, Read::Module);
+        }
         state.slots[id.index()].failed = ran.is_err();
         match &ran {
             Ok(changed) => {
@@ -254,7 +266,8 @@ impl Engine {
             Ok(ran) => ran,
             Err(error) => {
                 self.tell_of_undone(id, &before)?;
-                before.restore()?;
+                let kept = before.restore()?;
+                self.state().slots[id.index()].kept.extend(kept);
                 return Err(error);
             }
         };
@@ -264,7 +277,8 @@ impl Engine {
             recorded
         };
         stale.retain(|name| !recorded.contains(name) && !new.global.contains(name));
-        let changed = before.compare(&stale)?;
+        let mut changed = before.compare(&stale)?;
+        changed.append(&mut self.state().slots[id.index()].kept);
         self.keep(id, code, Some(recorded));
         Ok(changed)
     }
@@ -293,7 +307,7 @@ impl Engine {
                 Ok(Vec::new())
             }
             Err(error) => {
-                before.map_or(Ok(()), Snapshot::restore)?;
+                before.map_or(Ok(Vec::new()), Snapshot::restore)?;
                 Err(error)
             }
         }
