@@ -11,7 +11,7 @@
 //! | `run` | how a module runs, for the first time or again |
 //! | `mark` | what the files of a batch mean |
 //! | `settle` | drives the graph core: which module runs next |
-//! | `finder`, `loader`, `bytecode` | from a module's name to its code |
+//! | `finder`, `loader`, `bytecode`, `source` | from a module's name to its code |
 //! | `module_type`, `reads` | which name was read, by whom |
 //! | `namespace`, `equality`, `recorder`, `bindings` | what a rerun changed |
 //! | `entry` | what `__main__` is |
@@ -39,6 +39,7 @@ mod recorder;
 mod roots;
 mod run;
 mod settle;
+mod source;
 
 pub use engine::{Engine, InstallError};
 pub use entry::{Entry, EntryError};

@@ -5,23 +5,14 @@
 //!
 //! Kept true: after a run that raised, the module's names are those from before it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use hmr_signals::graph::State as NodeState;
-use pyo3::{
-    exceptions::{PyImportError, PyKeyboardInterrupt},
-    prelude::*,
-    types::PyDict,
-};
+use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*, types::PyDict};
 use rustc_hash::FxHashSet;
 
 use super::{
-    bindings::Bindings,
-    engine::{Engine, Slot},
-    errors,
-    namespace::Snapshot,
-    reads,
-    recorder::Recorder,
+    bindings::Bindings, engine::Engine, errors, namespace::Snapshot, reads, recorder::Recorder,
 };
 use crate::{ModuleId, ModuleName, Read, Reason};
 
@@ -93,62 +84,6 @@ impl Engine {
             }
         };
         self.report(id, reason, changed);
-    }
-
-    /// Whether the module's file holds another program than the one that ran. Comments do not count
-    /// unless they move lines. What was compiled to find out is kept for the run.
-    pub(super) fn is_edited(&'static self, py: Python<'_>, id: ModuleId) -> bool {
-        let outdated = self.state().slots[id.index()].compiled.take();
-        drop(outdated);
-        let is_edited = self.compiles_to_another_program(py, id);
-        if is_edited {
-            self.state().edited.insert(id);
-        }
-        is_edited
-    }
-
-    fn compiles_to_another_program(&'static self, py: Python<'_>, id: ModuleId) -> bool {
-        let old = match &self.state().slots[id.index()] {
-            Slot {
-                code: Some(code),
-                failed: false,
-                ..
-            } => code.clone_ref(py),
-            _ => return true,
-        };
-        let Ok(new) = self.new_code(py, id) else {
-            return true;
-        };
-        let differs = !new.eq(old).unwrap_or(false);
-        if differs {
-            self.state().slots[id.index()].compiled = Some(new.unbind());
-        } else {
-            self.note_rewritten(id);
-        }
-        differs
-    }
-
-    /// A file of the same size that holds the same program was only touched, or rewritten by its
-    /// own bytes: nothing that a person would want to hear of.
-    fn note_rewritten(&self, id: ModuleId) {
-        let size = self.source_size(id);
-        let mut state = self.state();
-        if size.is_some() && state.slots[id.index()].source_size == size {
-            let path = state.graph.path(id).map(Path::to_path_buf);
-            state.rewritten.extend(path);
-        }
-    }
-
-    fn new_code<'py>(&'static self, py: Python<'py>, id: ModuleId) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(code) = self.state().slots[id.index()].compiled.take() {
-            return Ok(code.into_bound(py));
-        }
-        let path = self.state().graph.path(id).map(Path::to_path_buf);
-        match (self.entry.get().filter(|_| self.is_entry(id)), path) {
-            (Some(entry), _) => entry.code(py, self),
-            (None, Some(path)) => self.compile(py, &path),
-            (None, None) => Err(PyImportError::new_err("the module has no source file")),
-        }
     }
 
     /// Runs the load of `id`. Its names are compared with those of the last load, if there was one,
@@ -432,11 +367,6 @@ impl Engine {
         drop(old);
     }
 
-    fn source_size(&self, id: ModuleId) -> Option<u64> {
-        let path = self.state().graph.path(id)?.to_path_buf();
-        Some(path.metadata().ok()?.len())
-    }
-
     fn set_before(&self, id: ModuleId, before: Option<Py<PyDict>>) {
         let old = std::mem::replace(&mut self.state().slots[id.index()].before, before);
         drop(old);
@@ -451,25 +381,7 @@ impl Engine {
             .map(|before| before.bind(py).clone())
     }
 
-    /// The code of the source file `path` as it is now. The bytecode cache goes: it knows the
-    /// source's time in whole seconds only, and could pass for the new one's.
-    pub(super) fn compile<'py>(&self, py: Python<'py>, path: &Path) -> PyResult<Bound<'py, PyAny>> {
-        let source = std::fs::read(path)?;
-        let is_users = path
-            .parent()
-            .is_some_and(|folder| self.roots().contain(folder));
-        if let Some(cache) = self.bytecode().cache_of(path).filter(|_| is_users) {
-            let _ = std::fs::remove_file(cache);
-        }
-        let options = PyDict::new(py);
-        options.set_item("dont_inherit", true)?;
-        let source = pyo3::types::PyBytes::new(py, &source);
-        self.compile
-            .bind(py)
-            .call((source, path.as_os_str(), "exec"), Some(&options))
-    }
-
-    fn is_entry(&self, id: ModuleId) -> bool {
+    pub(super) fn is_entry(&self, id: ModuleId) -> bool {
         *self.state().graph.name(id) == ModuleName::main()
     }
 
