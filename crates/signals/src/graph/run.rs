@@ -128,6 +128,13 @@ impl Graph {
     #[expect(clippy::inline_always, reason = "`changed` is a constant at each call")]
     pub(crate) fn finish_run(&mut self, index: u32, changed: bool) {
         self.pop_run(index);
+        self.finish_leaf(index, changed);
+    }
+
+    /// [`Graph::finish_run`] for a run that began with [`Graph::start_leaf`].
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `finish_run`")]
+    pub(crate) fn finish_leaf(&mut self, index: u32, changed: bool) {
         let n = self.node_mut(index);
         n.flags &= !RUNNING;
         let (flags, tail) = (n.flags, n.deps_tail);
