@@ -5,7 +5,7 @@ use std::alloc::Layout;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 
 use crate::error::Error;
-use crate::flush::FlushError;
+use crate::flush::{FlushError, Restore};
 use crate::graph::{COMPUTATION, DIRTY, NodeId, WATCHED};
 use crate::memo::over;
 use crate::runtime::{Ctx, Cx, Inner, NONE};
@@ -27,7 +27,8 @@ impl<F: FnMut() + 'static> Table<F> {
     };
 }
 
-/// One run.
+/// One run, in a batch: of a flush, or of the one that makes the effect. Who is asking is not put
+/// back; both callers do that, the flush once for many effects.
 ///
 /// # Safety
 ///
@@ -45,8 +46,7 @@ unsafe fn run<F: FnMut() + 'static>(block: *mut F, rt: &'static Inner, id: NodeI
         }
     }
     rt.g(|g| g.start_leaf(id.index));
-    rt.depth.set(rt.depth.get() + 1);
-    let before = rt.ctx.replace(Ctx {
+    rt.ctx.set(Ctx {
         observer: id.index,
         memo: NONE,
         owner: id,
@@ -54,7 +54,6 @@ unsafe fn run<F: FnMut() + 'static>(block: *mut F, rt: &'static Inner, id: NodeI
     let end = End {
         rt,
         id,
-        before,
         block: block.cast(),
         vtable: &Table::<F>::VTABLE,
     };
@@ -62,18 +61,17 @@ unsafe fn run<F: FnMut() + 'static>(block: *mut F, rt: &'static Inner, id: NodeI
     // a disposal leaves the block to us.
     unsafe { (*block)() };
     std::mem::forget(end);
-    rt.ctx.set(before);
-    rt.depth.set(rt.depth.get() - 1);
     let alive = rt.g(|g| {
         let alive = g.contains(id);
         if alive {
-            g.finish_run(id.index, false);
+            g.finish_leaf(id.index, false);
         } else {
             g.finish(id, false);
         }
         alive
     });
     if !alive {
+        rt.nobody_asks();
         // SAFETY: the node was disposed while it ran, and `free` left the block to us.
         let dropped = unsafe { rt.drop_block(block.cast(), &Table::<F>::VTABLE, true) };
         over(rt, dropped);
@@ -86,7 +84,6 @@ unsafe fn run<F: FnMut() + 'static>(block: *mut F, rt: &'static Inner, id: NodeI
 struct End {
     rt: &'static Inner,
     id: NodeId,
-    before: Ctx,
     block: *mut u8,
     vtable: &'static VTable,
 }
@@ -95,8 +92,7 @@ impl Drop for End {
     #[cold]
     fn drop(&mut self) {
         let (rt, id) = (self.rt, self.id);
-        rt.ctx.set(self.before);
-        rt.depth.set(rt.depth.get() - 1);
+        rt.nobody_asks();
         rt.g(|g| g.finish(id, false));
         rt.raised_cycle.take();
         if rt.flags(id).is_none() {
@@ -202,12 +198,14 @@ fn make<F: FnMut() + 'static>(
         return Ok(Effect { rt, id });
     }
     let data = rt.slot(id.index).data;
+    let restore = Restore { rt, before: ctx };
     if rt.depth.get() == 0 {
         rt.depth.set(1);
         // SAFETY: the block of the node made above.
         let result = catch_unwind(AssertUnwindSafe(|| unsafe {
             run::<F>(data.cast(), rt, id);
         }));
+        drop(restore);
         let flushed = rt.leave_batch();
         if let Err(panic) = result {
             resume_unwind(panic);

@@ -104,6 +104,16 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// The value, or the panic of [`Error::raise`] at the caller's place.
+#[inline]
+#[track_caller]
+pub(crate) fn or_raise<T>(result: Result<T, Error>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => error.raise(),
+    }
+}
+
 impl Error {
     /// Panics with the sentence for people, at the caller's place.
     #[cold]

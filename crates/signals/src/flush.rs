@@ -49,6 +49,9 @@ struct Progress {
     limit: usize,
     /// From half of the budget on, when something is probably wrong.
     heat: Option<Box<Heat>>,
+    /// Who was asking when the flush began. Effects that run straight from the queue leave theirs
+    /// behind; it goes back before any other user code runs.
+    ctx: Ctx,
 }
 
 #[derive(Default)]
@@ -209,6 +212,7 @@ impl Inner {
             base,
             limit: base,
             heat: None,
+            ctx: self.ctx.get(),
         }
     }
 
@@ -217,12 +221,14 @@ impl Inner {
         while let Some((id, flags)) = self.g(Graph::pop_queue) {
             progress.runs += 1;
             if progress.runs + progress.base / 2 > progress.limit && !Self::may_run(id, progress) {
+                self.ctx.set(progress.ctx);
                 self.give_up(id);
                 continue;
             }
             progress.current = id;
-            self.run_effect(id, flags);
+            self.run_effect(id, flags, progress.ctx);
             if !self.touched(|t| t.is_empty()) {
+                self.ctx.set(progress.ctx);
                 let mut panic = None;
                 self.commit_touched(&mut panic);
                 if let Some(panic) = panic {
@@ -243,12 +249,15 @@ impl Inner {
     }
 
     #[inline]
-    fn run_effect(&'static self, id: NodeId, flags: u32) {
-        if flags & flag::NESTED != 0 {
-            self.run_owners_first(id);
-        } else if flags & (DIRTY | RUNNING) == DIRTY && !self.observed.get() {
+    fn run_effect(&'static self, id: NodeId, flags: u32, ctx: Ctx) {
+        if flags & (flag::NESTED | flag::OWNS | DIRTY | RUNNING) == DIRTY && !self.observed.get() {
             // What `settle` would come to, without a walk.
             return (&self).recompute(id);
+        }
+        self.ctx.set(ctx);
+        if flags & flag::NESTED != 0 {
+            self.run_owners_first(id);
+            self.ctx.set(ctx);
         }
         // Panics are caught around the whole queue; see `flush`.
         if settle(&self, id).is_err() {

@@ -66,6 +66,7 @@ mod check;
 mod edges;
 mod mark;
 mod node;
+mod queue;
 mod run;
 mod settle;
 #[cfg(test)]

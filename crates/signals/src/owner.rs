@@ -159,6 +159,16 @@ impl Inner {
         }
     }
 
+    /// What a run that disposed its own effect drops now is read and made by no computation.
+    #[cold]
+    pub(crate) fn nobody_asks(&self) {
+        self.ctx.set(Ctx {
+            observer: NONE,
+            memo: NONE,
+            owner: self.root.get(),
+        });
+    }
+
     /// Runs user code that belongs to no computation, untracked and allowed to write.
     pub(crate) fn outside(&self, owner: NodeId, f: impl FnOnce(), panic: &mut Option<Panic>) {
         let before = self.ctx.replace(Ctx {

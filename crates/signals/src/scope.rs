@@ -6,7 +6,7 @@ use std::any::TypeId;
 use std::panic::Location;
 use std::rc::Rc;
 
-use crate::error::Error;
+use crate::error::{Error, or_raise};
 use crate::flush::Restore;
 use crate::graph::{NodeId, SOURCE};
 use crate::handle::Raw;
@@ -44,11 +44,21 @@ impl Cx {
     /// Panics if the runtime has been dropped.
     #[track_caller]
     pub fn scope(&self) -> Scope {
-        let rt = self.inner();
+        or_raise(self.try_scope())
+    }
+
+    /// [`Cx::scope`], or an error if the runtime has been dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    #[track_caller]
+    pub fn try_scope(&self) -> Result<Scope, Error> {
+        let rt = self.live()?;
         let owner = rt.ctx.get().owner;
         let id = rt.insert(VTABLE, SOURCE, |_| {}, owner, Location::caller());
         rt.dispose_if_orphan(id);
-        Scope { rt, id }
+        Ok(Scope { rt, id })
     }
 
     /// Calls `f` once: before the running computation runs again, or when the owner is disposed.
@@ -59,7 +69,16 @@ impl Cx {
     /// Panics if the runtime has been dropped.
     #[track_caller]
     pub fn on_cleanup(&self, f: impl FnOnce() + 'static) {
-        let rt = self.inner();
+        or_raise(self.try_on_cleanup(f));
+    }
+
+    /// [`Cx::on_cleanup`], or an error if the runtime has been dropped; `f` is then not called.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    pub fn try_on_cleanup(&self, f: impl FnOnce() + 'static) -> Result<(), Error> {
+        let rt = self.live()?;
         let owner = rt.ctx.get().owner;
         let mut cold = rt.cold.borrow_mut();
         if rt.flags(owner).is_some() {
@@ -71,6 +90,7 @@ impl Cx {
         } else {
             cold.late.push(Box::new(f));
         }
+        Ok(())
     }
 
     /// Offers a value to everything below the current owner, one per type.
@@ -80,10 +100,19 @@ impl Cx {
     /// Panics if the runtime has been dropped.
     #[track_caller]
     pub fn provide_context<T: 'static>(&self, value: T) {
-        let rt = self.inner();
+        or_raise(self.try_provide_context(value));
+    }
+
+    /// [`Cx::provide_context`], or an error if the runtime has been dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    pub fn try_provide_context<T: 'static>(&self, value: T) -> Result<(), Error> {
+        let rt = self.live()?;
         let owner = rt.ctx.get().owner;
         if rt.flags(owner).is_none() {
-            return;
+            return Ok(());
         }
         rt.set_flags(owner.index, flag::COLD, 0);
         let mut cold = rt.cold.borrow_mut();
@@ -93,6 +122,7 @@ impl Cx {
         all.push((TypeId::of::<T>(), Rc::new(value)));
         drop(cold);
         drop(replaced);
+        Ok(())
     }
 
     /// The nearest value of this type that an owner above offers. Not tracked.
@@ -102,7 +132,16 @@ impl Cx {
     /// Panics if the runtime has been dropped.
     #[track_caller]
     pub fn context<T: 'static>(&self) -> Option<Rc<T>> {
-        let rt = self.inner();
+        or_raise(self.try_context())
+    }
+
+    /// [`Cx::context`], or an error if the runtime has been dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    pub fn try_context<T: 'static>(&self) -> Result<Option<Rc<T>>, Error> {
+        let rt = self.live()?;
         let owner = rt.ctx.get().owner;
         let mut index = rt.flags(owner).map_or(NONE, |_| owner.index);
         let cold = rt.cold.borrow();
@@ -112,11 +151,11 @@ impl Cx {
                 Rc::clone(value).downcast::<T>().ok()
             });
             if found.is_some() {
-                return found;
+                return Ok(found);
             }
             index = rt.slot(index).parent;
         }
-        None
+        Ok(None)
     }
 
     /// Keeps a value that nobody tracks, until its owner goes.
@@ -126,16 +165,26 @@ impl Cx {
     /// Panics if the runtime has been dropped.
     #[track_caller]
     pub fn store<T: 'static>(&self, value: T) -> Stored<T> {
-        let rt = self.inner();
+        or_raise(self.try_store(value))
+    }
+
+    /// [`Cx::store`], or an error if the runtime has been dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    #[track_caller]
+    pub fn try_store<T: 'static>(&self, value: T) -> Result<Stored<T>, Error> {
+        let rt = self.live()?;
         // SAFETY: the block was allocated with this layout and is uninitialised.
         let fill = |data: *mut u8| unsafe { data.cast::<T>().write(value) };
         let owner = rt.ctx.get().owner;
         let vtable = &Table::<T>::VTABLE;
         let id = rt.insert(vtable, SOURCE | flag::INIT, fill, owner, Location::caller());
         rt.dispose_if_orphan(id);
-        Stored {
+        Ok(Stored {
             raw: Raw::new(rt, id),
-        }
+        })
     }
 }
 
@@ -234,5 +283,24 @@ impl<T: 'static> Stored<T> {
     #[track_caller]
     pub fn dispose(&self) {
         self.raw.dispose();
+    }
+
+    /// [`Stored::dispose`], or an error if it has gone already.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    ///
+    /// # Panics
+    ///
+    /// Rethrows a panic of the value's `Drop`, after it has gone.
+    #[track_caller]
+    pub fn try_dispose(&self) -> Result<(), Error> {
+        let (rt, id) = (self.raw.rt, self.raw.id);
+        if rt.flags(id).is_none() {
+            return Err(rt.disposed(id));
+        }
+        self.raw.dispose();
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use crate::collections::Tracker;
 use crate::effect::Effect;
-use crate::error::Error;
+use crate::error::{Error, or_raise};
 use crate::flush::FlushError;
 use crate::graph::MARKED;
 use crate::runtime::{Cx, NONE};
@@ -82,7 +82,7 @@ impl<K: Ord + Clone + 'static> Selector<K> {
     /// Panics if the selector has been disposed.
     #[track_caller]
     pub fn is(&self, key: &K) -> bool {
-        self.try_is(key).unwrap_or_else(|e| e.raise())
+        or_raise(self.try_is(key))
     }
 
     /// [`Selector::is`], or an error.

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::Tracker;
-use crate::error::Error;
+use crate::error::{Error, or_raise};
 use crate::runtime::Cx;
 use crate::scope::Stored;
 
@@ -63,7 +63,7 @@ impl<K: Ord + Clone + 'static, V: PartialEq + 'static> ReactiveMap<K, V> {
     where
         V: Clone,
     {
-        self.try_get(key).unwrap_or_else(|e| e.raise())
+        or_raise(self.try_get(key))
     }
 
     /// [`ReactiveMap::get`], or an error.
@@ -88,7 +88,7 @@ impl<K: Ord + Clone + 'static, V: PartialEq + 'static> ReactiveMap<K, V> {
     /// Panics where [`ReactiveMap::try_insert`] is an error.
     #[track_caller]
     pub fn insert(&self, key: K, value: V) -> Option<V> {
-        self.try_insert(key, value).unwrap_or_else(|e| e.raise())
+        or_raise(self.try_insert(key, value))
     }
 
     /// [`ReactiveMap::insert`], or an error.
@@ -115,7 +115,7 @@ impl<K: Ord + Clone + 'static, V: PartialEq + 'static> ReactiveMap<K, V> {
     /// Panics where [`ReactiveMap::try_remove`] is an error.
     #[track_caller]
     pub fn remove(&self, key: &K) -> Option<V> {
-        self.try_remove(key).unwrap_or_else(|e| e.raise())
+        or_raise(self.try_remove(key))
     }
 
     /// [`ReactiveMap::remove`], or an error.
@@ -147,7 +147,16 @@ impl<K: Ord + Clone + 'static, V: PartialEq + 'static> ReactiveMap<K, V> {
     /// Panics if the map has been disposed.
     #[track_caller]
     pub fn len(&self) -> usize {
-        self.parts.with(|p| {
+        or_raise(self.try_len())
+    }
+
+    /// [`ReactiveMap::len`], or an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    pub fn try_len(&self) -> Result<usize, Error> {
+        self.parts.try_with(|p| {
             p.tracker.track_shape();
             p.items.borrow().len()
         })
@@ -163,6 +172,15 @@ impl<K: Ord + Clone + 'static, V: PartialEq + 'static> ReactiveMap<K, V> {
         self.len() == 0
     }
 
+    /// [`ReactiveMap::is_empty`], or an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    pub fn try_is_empty(&self) -> Result<bool, Error> {
+        Ok(self.try_len()? == 0)
+    }
+
     /// The keys in order; runs again when keys come or go.
     ///
     /// # Panics
@@ -170,7 +188,16 @@ impl<K: Ord + Clone + 'static, V: PartialEq + 'static> ReactiveMap<K, V> {
     /// Panics if the map has been disposed.
     #[track_caller]
     pub fn keys(&self) -> Vec<K> {
-        self.parts.with(|p| {
+        or_raise(self.try_keys())
+    }
+
+    /// [`ReactiveMap::keys`], or an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    pub fn try_keys(&self) -> Result<Vec<K>, Error> {
+        self.parts.try_with(|p| {
             p.tracker.track_shape();
             p.items.borrow().keys().cloned().collect()
         })
@@ -186,7 +213,19 @@ impl<K: Ord + Clone + 'static, V: PartialEq + 'static> ReactiveMap<K, V> {
     where
         V: Clone,
     {
-        self.parts.with(|p| {
+        or_raise(self.try_entries())
+    }
+
+    /// [`ReactiveMap::entries`], or an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    pub fn try_entries(&self) -> Result<Vec<(K, V)>, Error>
+    where
+        V: Clone,
+    {
+        self.parts.try_with(|p| {
             p.tracker.track_any();
             let items = p.items.borrow();
             items.iter().map(|(k, v)| (k.clone(), v.clone())).collect()

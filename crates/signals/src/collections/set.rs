@@ -1,7 +1,7 @@
 //! A set with per-member granularity.
 
 use super::ReactiveMap;
-use crate::error::Error;
+use crate::error::{Error, or_raise};
 use crate::runtime::Cx;
 
 /// A set whose readers run only for the members they asked about. A `Copy` handle.
@@ -37,7 +37,16 @@ impl<T: Ord + Clone + 'static> ReactiveSet<T> {
     /// Panics if the set has been disposed.
     #[track_caller]
     pub fn contains(&self, member: &T) -> bool {
-        self.map.get(member).is_some()
+        or_raise(self.try_contains(member))
+    }
+
+    /// [`ReactiveSet::contains`], or an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    pub fn try_contains(&self, member: &T) -> Result<bool, Error> {
+        Ok(self.map.try_get(member)?.is_some())
     }
 
     /// Adds a member; `true` if it is new.
@@ -47,7 +56,7 @@ impl<T: Ord + Clone + 'static> ReactiveSet<T> {
     /// Panics where [`ReactiveSet::try_insert`] is an error.
     #[track_caller]
     pub fn insert(&self, member: T) -> bool {
-        self.try_insert(member).unwrap_or_else(|e| e.raise())
+        or_raise(self.try_insert(member))
     }
 
     /// [`ReactiveSet::insert`], or an error.
@@ -65,10 +74,19 @@ impl<T: Ord + Clone + 'static> ReactiveSet<T> {
     ///
     /// # Panics
     ///
-    /// Panics if the set has been disposed or a memo is running.
+    /// Panics where [`ReactiveSet::try_remove`] is an error.
     #[track_caller]
     pub fn remove(&self, member: &T) -> bool {
-        self.map.remove(member).is_some()
+        or_raise(self.try_remove(member))
+    }
+
+    /// [`ReactiveSet::remove`], or an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`ReactiveMap::try_insert`].
+    pub fn try_remove(&self, member: &T) -> Result<bool, Error> {
+        Ok(self.map.try_remove(member)?.is_some())
     }
 
     /// The members in order; runs again when members come or go.
@@ -78,6 +96,15 @@ impl<T: Ord + Clone + 'static> ReactiveSet<T> {
     /// Panics if the set has been disposed.
     #[track_caller]
     pub fn members(&self) -> Vec<T> {
-        self.map.keys()
+        or_raise(self.try_members())
+    }
+
+    /// [`ReactiveSet::members`], or an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    pub fn try_members(&self) -> Result<Vec<T>, Error> {
+        self.map.try_keys()
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use super::Tracker;
-use crate::error::Error;
+use crate::error::{Error, or_raise};
 use crate::runtime::Cx;
 use crate::scope::Stored;
 
@@ -51,7 +51,7 @@ impl<T: PartialEq + 'static> ReactiveVec<T> {
     where
         T: Clone,
     {
-        self.try_get(index).unwrap_or_else(|e| e.raise())
+        or_raise(self.try_get(index))
     }
 
     /// [`ReactiveVec::get`], or an error.
@@ -76,15 +76,23 @@ impl<T: PartialEq + 'static> ReactiveVec<T> {
     /// Panics if the vector has been disposed or a memo is running.
     #[track_caller]
     pub fn set(&self, index: usize, value: T) -> bool {
-        let changed = self.change(|items| match items.get_mut(index) {
+        or_raise(self.try_set(index, value))
+    }
+
+    /// [`ReactiveVec::set`], or an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`ReactiveVec::try_push`].
+    pub fn try_set(&self, index: usize, value: T) -> Result<bool, Error> {
+        self.change(|items| match items.get_mut(index) {
             None => (false, None),
             Some(item) if *item == value => (true, None),
             Some(item) => {
                 *item = value;
                 (true, Some((index, index + 1, false)))
             }
-        });
-        changed.unwrap_or_else(|e| e.raise())
+        })
     }
 
     /// Adds an item at the end.
@@ -94,7 +102,7 @@ impl<T: PartialEq + 'static> ReactiveVec<T> {
     /// Panics if the vector has been disposed or a memo is running.
     #[track_caller]
     pub fn push(&self, value: T) {
-        self.try_push(value).unwrap_or_else(|e| e.raise());
+        or_raise(self.try_push(value));
     }
 
     /// [`ReactiveVec::push`], or an error.
@@ -116,12 +124,20 @@ impl<T: PartialEq + 'static> ReactiveVec<T> {
     /// Panics if the vector has been disposed or a memo is running.
     #[track_caller]
     pub fn insert(&self, index: usize, value: T) {
-        let changed = self.change(|items| {
+        or_raise(self.try_insert(index, value));
+    }
+
+    /// [`ReactiveVec::insert`], or an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`ReactiveVec::try_push`].
+    pub fn try_insert(&self, index: usize, value: T) -> Result<(), Error> {
+        self.change(|items| {
             let index = index.min(items.len());
             items.insert(index, value);
             ((), Some((index, usize::MAX, true)))
-        });
-        changed.unwrap_or_else(|e| e.raise());
+        })
     }
 
     /// Removes the item at `index`.
@@ -131,13 +147,21 @@ impl<T: PartialEq + 'static> ReactiveVec<T> {
     /// Panics if the vector has been disposed or a memo is running.
     #[track_caller]
     pub fn remove(&self, index: usize) -> Option<T> {
-        let changed = self.change(|items| {
+        or_raise(self.try_remove(index))
+    }
+
+    /// [`ReactiveVec::remove`], or an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`ReactiveVec::try_push`].
+    pub fn try_remove(&self, index: usize) -> Result<Option<T>, Error> {
+        self.change(|items| {
             if index >= items.len() {
                 return (None, None);
             }
             (Some(items.remove(index)), Some((index, usize::MAX, true)))
-        });
-        changed.unwrap_or_else(|e| e.raise())
+        })
     }
 
     /// How many items there are; runs again when that changes.
@@ -147,7 +171,16 @@ impl<T: PartialEq + 'static> ReactiveVec<T> {
     /// Panics if the vector has been disposed.
     #[track_caller]
     pub fn len(&self) -> usize {
-        self.parts.with(|p| {
+        or_raise(self.try_len())
+    }
+
+    /// [`ReactiveVec::len`], or an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    pub fn try_len(&self) -> Result<usize, Error> {
+        self.parts.try_with(|p| {
             p.tracker.track_shape();
             p.items.borrow().len()
         })
@@ -163,6 +196,15 @@ impl<T: PartialEq + 'static> ReactiveVec<T> {
         self.len() == 0
     }
 
+    /// [`ReactiveVec::is_empty`], or an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    pub fn try_is_empty(&self) -> Result<bool, Error> {
+        Ok(self.try_len()? == 0)
+    }
+
     /// All items; runs again for every change.
     ///
     /// # Panics
@@ -173,7 +215,19 @@ impl<T: PartialEq + 'static> ReactiveVec<T> {
     where
         T: Clone,
     {
-        self.parts.with(|p| {
+        or_raise(self.try_to_vec())
+    }
+
+    /// [`ReactiveVec::to_vec`], or an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    pub fn try_to_vec(&self) -> Result<Vec<T>, Error>
+    where
+        T: Clone,
+    {
+        self.parts.try_with(|p| {
             p.tracker.track_any();
             p.items.borrow().clone()
         })

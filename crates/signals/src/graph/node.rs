@@ -245,30 +245,6 @@ impl Graph {
             .then(|| self.id(self.producer_of(output.index)))
     }
 
-    /// Takes the next watched computation that was marked, first marked first. Those that have
-    /// gone or became clean meanwhile are left out.
-    pub fn next_queued(&mut self) -> Option<NodeId> {
-        self.pop_queue().map(|(id, _)| id)
-    }
-
-    /// [`Graph::next_queued`], with the node's flags.
-    #[inline]
-    pub(crate) fn pop_queue(&mut self) -> Option<(NodeId, u32)> {
-        while let Some(&id) = self.queue.get(self.queue_head) {
-            self.queue_head += 1;
-            if self.contains(id) {
-                let node = self.node_mut(id.index);
-                node.flags &= !QUEUED;
-                if node.flags & MARKED != 0 {
-                    return Some((id, node.flags));
-                }
-            }
-        }
-        self.queue.clear();
-        self.queue_head = 0;
-        None
-    }
-
     /// Declares a computation Clean without running it, marks and all; it runs again when something
     /// it read changes. For a host that gives up on a node, for instance one that never rests.
     /// Settle its dependencies first: one that stays marked would not pass the next mark on.
@@ -283,11 +259,6 @@ impl Graph {
         if self.is(node, COMPUTATION) && self.node(node.index).flags & RUNNING == 0 {
             self.node_mut(node.index).flags |= DIRTY;
         }
-    }
-
-    #[inline]
-    pub(crate) fn has_queued(&self) -> bool {
-        self.queue_head < self.queue.len()
     }
 
     /// Bytes of the arenas, used or not.

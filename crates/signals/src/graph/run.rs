@@ -5,7 +5,7 @@
 //! node was read before in this run is told by the stamp of its latest reader; only if another run
 //! has read it since is it looked up.
 
-use super::node::{CHECKING, FAILED, Frame, MISSED, PENDING, QUEUED, RUNNING, WATCHED};
+use super::node::{CHECKING, FAILED, Frame, MISSED, PENDING, RUNNING};
 use super::node::{COMPUTATION, DIRTY, Graph, HAS_OUTPUTS, KIND, MARKED, NONE, NodeId, OUTPUT};
 
 impl Graph {
@@ -128,6 +128,13 @@ impl Graph {
     #[expect(clippy::inline_always, reason = "`changed` is a constant at each call")]
     pub(crate) fn finish_run(&mut self, index: u32, changed: bool) {
         self.pop_run(index);
+        self.finish_leaf(index, changed);
+    }
+
+    /// [`Graph::finish_run`] for a run that began with [`Graph::start_leaf`].
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `finish_run`")]
+    pub(crate) fn finish_leaf(&mut self, index: u32, changed: bool) {
         let n = self.node_mut(index);
         n.flags &= !RUNNING;
         let (flags, tail) = (n.flags, n.deps_tail);
@@ -194,15 +201,6 @@ impl Graph {
             && top.link == NONE
         {
             self.stack.pop();
-        }
-    }
-
-    pub(crate) fn requeue(&mut self, index: u32) {
-        let id = self.id(index);
-        let node = self.node_mut(index);
-        if node.flags & (WATCHED | QUEUED | RUNNING) == WATCHED {
-            node.flags |= QUEUED;
-            self.queue.push(id);
         }
     }
 

@@ -88,3 +88,110 @@ fn a_selector_runs_the_old_and_the_new_key_only() {
     assert_eq!(runs.get(), 4);
     check(&rt);
 }
+
+#[test]
+fn what_was_disposed_is_an_error_for_every_twin() {
+    let rt = Runtime::new();
+    let scope = rt.scope();
+    let cx = rt.cx();
+    let (items, map, set, stored) = scope.run(|| {
+        let items = ReactiveVec::new(cx);
+        items.push(1);
+        let map = ReactiveMap::new(cx);
+        map.insert("a", 1);
+        let set = ReactiveSet::new(cx);
+        set.insert(1);
+        (items, map, set, cx.store(7))
+    });
+    assert_eq!(items.try_insert(0, 5), Ok(()));
+    assert_eq!(items.try_set(1, 6), Ok(true));
+    assert_eq!(items.try_set(2, 6), Ok(false));
+    assert_eq!(items.try_to_vec(), Ok(vec![5, 6]));
+    assert_eq!(items.try_remove(0), Ok(Some(5)));
+    assert_eq!((items.try_len(), items.try_is_empty()), (Ok(1), Ok(false)));
+    assert_eq!(map.try_keys(), Ok(vec!["a"]));
+    assert_eq!(map.try_entries(), Ok(vec![("a", 1)]));
+    assert_eq!((map.try_len(), map.try_is_empty()), (Ok(1), Ok(false)));
+    assert_eq!(set.try_contains(&1), Ok(true));
+    assert_eq!(set.try_members(), Ok(vec![1]));
+    assert_eq!(set.try_remove(&1), Ok(true));
+    assert_eq!(stored.try_dispose(), Ok(()));
+    scope.dispose();
+    let gone = [
+        items.try_insert(0, 5).err(),
+        items.try_set(0, 6).err(),
+        items.try_to_vec().err(),
+        items.try_remove(0).err(),
+        items.try_len().err(),
+        items.try_is_empty().err(),
+        map.try_keys().err(),
+        map.try_entries().err(),
+        map.try_len().err(),
+        map.try_is_empty().err(),
+        set.try_contains(&1).err(),
+        set.try_members().err(),
+        set.try_remove(&1).err(),
+        stored.try_dispose().err(),
+    ];
+    for (at, error) in gone.into_iter().enumerate() {
+        assert!(
+            matches!(error, Some(Error::Disposed { .. })),
+            "{at}: {error:?}"
+        );
+    }
+}
+
+#[test]
+fn a_runtime_that_has_gone_is_an_error_for_what_would_be_made_in_it() {
+    let rt = Runtime::new();
+    let cx = rt.cx();
+    let cleaned = Rc::new(Cell::new(0));
+    let count = |n: &Rc<Cell<i32>>| {
+        let n = Rc::clone(n);
+        move || n.set(n.get() + 1)
+    };
+    assert!(cx.try_scope().is_ok());
+    assert_eq!(cx.try_store(7).and_then(|s| s.try_with(|v| *v)), Ok(7));
+    assert_eq!(cx.try_on_cleanup(count(&cleaned)), Ok(()));
+    assert_eq!(cx.try_provide_context(3_u8), Ok(()));
+    assert_eq!(
+        cx.try_context::<u8>().map(|c| c.as_deref().copied()),
+        Ok(Some(3))
+    );
+    drop(rt);
+    assert_eq!(cleaned.get(), 1);
+    let gone = [
+        cx.try_scope().err(),
+        cx.try_store(7).err(),
+        cx.try_on_cleanup(count(&cleaned)).err(),
+        cx.try_provide_context(3_u8).err(),
+        cx.try_context::<u8>().err(),
+    ];
+    for error in gone {
+        assert!(matches!(error, Some(Error::Disposed { .. })), "{error:?}");
+    }
+    assert_eq!(cleaned.get(), 1);
+}
+
+#[test]
+fn a_panic_of_a_collection_names_the_line_that_used_it() {
+    let rt = Runtime::new();
+    let scope = rt.scope();
+    let map = scope.run(|| ReactiveMap::<u8, u8>::new(rt.cx()));
+    scope.dispose();
+    let before = std::panic::take_hook();
+    let (send, receive) = std::sync::mpsc::channel();
+    std::panic::set_hook(Box::new(move |info| {
+        let at = info.location().map(|l| (l.file().to_owned(), l.line()));
+        let _ = send.send(at);
+    }));
+    let line = line!() + 1;
+    let used = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| map.len()));
+    std::panic::set_hook(before);
+    assert!(used.is_err());
+    let here = receive
+        .try_iter()
+        .flatten()
+        .any(|at| at == (file!().to_owned(), line));
+    assert!(here, "the panic does not name {}:{}", file!(), line);
+}
