@@ -84,7 +84,10 @@ fn net_effect(c: &mut Criterion) {
                         backend.send(Raw::Closed(file.clone()));
                     }
                     clock.advance(Duration::from_millis(1));
-                    assert!(watcher.next(Some(Duration::ZERO)).is_none(), "not quiet yet");
+                    assert!(
+                        watcher.next(Some(Duration::ZERO)).is_none(),
+                        "not quiet yet"
+                    );
                     clock.advance(Duration::from_secs(1));
                 },
                 |()| {
