@@ -65,20 +65,6 @@ fn a_reader_sees_the_submodule_that_a_failed_run_imported() {
         .expect(&["pkg", "main"], &["V True"]);
 }
 
-#[test]
-fn a_reader_without_failure_sees_the_new_submodule() {
-    let project = Project::new(&[
-        ("pkg/__init__.py", ""),
-        ("pkg/s2.py", "X = 1\n"),
-        ("main.py", "import pkg\nprint('V', hasattr(pkg, 's2'))\n"),
-    ]);
-    let mut hmr = Hmr::start(&project, &["main.py"]);
-    hmr.wait_stdout("V False");
-
-    hmr.save("pkg/__init__.py", "import pkg.s2\n")
-        .expect(&["pkg.s2", "pkg", "main"], &["V True"]);
-}
-
 #[cfg(unix)]
 #[test]
 fn a_handler_that_exits_right_after_the_first_run_is_never_lost() {

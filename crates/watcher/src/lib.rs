@@ -1,3 +1,4 @@
+//! File watching: each save once, in milliseconds, and none lost.
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used)]
