@@ -3,7 +3,7 @@
 * config.py, GREETING     -> config and main run again; the model is not loaded again
 * config.py, LIMIT        -> config, report and main
 * report.py, headline()   -> report and main
-* words.txt, then save model.py -> the model loads again, which takes its three seconds
+* words.txt, then any code of model.py -> the model loads again, which takes its three seconds
 """
 
 import report
