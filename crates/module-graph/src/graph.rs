@@ -39,6 +39,9 @@ pub enum Read<'a> {
     Name(&'a str),
     /// All names: a star import, `vars(module)` or `dir(module)`.
     Everything,
+    /// The code of one definition, which it executed: `f`, or `C.m` for a method. What is nested in
+    /// a function belongs to it.
+    Code(&'a str),
 }
 
 /// What a node of the core stands for in its module.
@@ -50,6 +53,7 @@ enum Role {
     Itself,
     Everything,
     Name(Arc<str>),
+    Code(Arc<str>),
 }
 
 #[derive(Debug)]
@@ -62,6 +66,7 @@ struct Module {
     itself: NodeId,
     everything: NodeId,
     names: FxHashMap<Arc<str>, NodeId>,
+    codes: FxHashMap<Arc<str>, NodeId>,
 }
 
 /// The modules of one program and the reads between them.
@@ -138,6 +143,7 @@ impl ModuleGraph {
             itself,
             everything,
             names: FxHashMap::default(),
+            codes: FxHashMap::default(),
         });
         id
     }
@@ -254,6 +260,20 @@ impl ModuleGraph {
         self.tell(everything);
     }
 
+    /// Tells those that executed the code of definition `unit` that it would do something else now.
+    pub fn code_changed(&mut self, module: ModuleId, unit: &str) {
+        if let Some(&output) = self.modules[module.index()].codes.get(unit) {
+            self.tell(output);
+        }
+    }
+
+    /// The definitions of the module whose code others have executed, sorted.
+    pub fn executed_codes(&self, module: ModuleId) -> Vec<Arc<str>> {
+        let mut codes: Vec<_> = self.modules[module.index()].codes.keys().cloned().collect();
+        codes.sort_unstable();
+        codes
+    }
+
     /// Tells the importers that the module came or went.
     pub fn module_changed(&mut self, module: ModuleId) {
         let itself = self.modules[module.index()].itself;
@@ -295,6 +315,7 @@ impl ModuleGraph {
             Role::Itself => Some(Read::Module),
             Role::Everything => Some(Read::Everything),
             Role::Name(name) => Some(Read::Name(name)),
+            Role::Code(unit) => Some(Read::Code(unit)),
         }
     }
 
@@ -305,6 +326,7 @@ impl ModuleGraph {
             Role::Itself => String::new(),
             Role::Everything => "*".to_owned(),
             Role::Name(name) => name.to_string(),
+            Role::Code(unit) => format!("{unit}()"),
         };
         Some((self.name(*module).clone(), name))
     }
@@ -371,6 +393,7 @@ impl ModuleGraph {
             Read::Module => Some(module.itself),
             Read::Everything => Some(module.everything),
             Read::Name(name) => module.names.get(name).copied(),
+            Read::Code(unit) => module.codes.get(unit).copied(),
         }
     }
 
@@ -378,15 +401,25 @@ impl ModuleGraph {
         if let Some(output) = self.known_output(module, what) {
             return output;
         }
-        let Read::Name(name) = what else {
-            unreachable!("only names are added when first read")
+        let (text, is_code) = match what {
+            Read::Name(name) => (name, false),
+            Read::Code(unit) => (unit, true),
+            Read::Order | Read::Module | Read::Everything => {
+                unreachable!("a module has these from the start")
+            }
         };
+        let text: Arc<str> = text.into();
         let load = self.load(module);
         let output = self.core.add_output(load);
-        let name: Arc<str> = name.into();
-        self.roles
-            .insert(output, (module, Role::Name(name.clone())));
-        self.modules[module.index()].names.insert(name, output);
+        let role = if is_code { Role::Code } else { Role::Name };
+        self.roles.insert(output, (module, role(text.clone())));
+        let module = &mut self.modules[module.index()];
+        let outputs = if is_code {
+            &mut module.codes
+        } else {
+            &mut module.names
+        };
+        outputs.insert(text, output);
         output
     }
 }

@@ -163,7 +163,7 @@ fn changed_so_far(engine: &'static Engine, py: Python<'_>, output: NodeId) -> Op
         let state = engine.state();
         let name = match state.graph.read_of(output)? {
             Read::Order | Read::Module => return Some(false),
-            Read::Everything => return None,
+            Read::Everything | Read::Code(_) => return None,
             Read::Name(name) => name.to_owned(),
         };
         (state.graph.owner(output)?, name)
