@@ -5,6 +5,7 @@
 //! (D), the process (F). `comeback`, `names`, `packages`, `paths`, `shadowed` and `signals` hold what
 //! once went wrong, without a number. `tidy` looks at the source tree instead and starts nothing.
 
+mod calls;
 mod comeback;
 mod corners;
 mod demo;

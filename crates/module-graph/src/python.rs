@@ -13,6 +13,7 @@
 //! | `settle` | drives the graph core: which module runs next |
 //! | `finder`, `loader`, `bytecode`, `source` | from a module's name to its code |
 //! | `module_type`, `reads` | which name was read, by whom |
+//! | `calls`, `units`, `opcodes` | which definition was executed, and what that needs |
 //! | `namespace`, `equality`, `recorder`, `bindings` | what a rerun changed |
 //! | `entry` | what `__main__` is |
 //! | `roots` | which files are the user's |
@@ -24,6 +25,7 @@ pub mod embed;
 
 mod bindings;
 mod bytecode;
+mod calls;
 mod engine;
 mod entry;
 mod equality;
@@ -33,6 +35,7 @@ mod loader;
 mod mark;
 mod module_type;
 mod namespace;
+mod opcodes;
 mod own;
 mod reads;
 mod recorder;
@@ -40,6 +43,7 @@ mod roots;
 mod run;
 mod settle;
 mod source;
+mod units;
 
 pub use engine::{Engine, InstallError};
 pub use entry::{Entry, EntryError};

@@ -5,11 +5,11 @@
 
 use pyo3::{
     prelude::*,
-    types::{PyBytes, PyCode, PyDict, PyTuple},
+    types::{PyCode, PyTuple},
 };
 use rustc_hash::FxHashSet;
 
-use super::own;
+use super::opcodes::{Opcodes, Store};
 
 /// The names that a module's code stores.
 #[derive(Debug, Default)]
@@ -27,20 +27,18 @@ pub(super) struct Bindings {
 impl Bindings {
     /// Reads the code of a module and all code nested in it.
     pub(super) fn of(code: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let opcodes = Opcodes::new(code.py())?;
+        let opcodes = Opcodes::of_interpreter(code.py())?;
         let mut found = Self::default();
         let mut pending = vec![code.clone()];
         let mut is_top_level = true;
         while let Some(code) = pending.pop() {
-            let names = code.getattr("co_names")?.cast_into::<PyTuple>()?;
             if is_top_level {
-                for name in names.iter() {
+                for name in code.getattr("co_names")?.cast::<PyTuple>()? {
                     found.reflects |= REFLECTION.contains(&name.extract::<String>()?.as_str());
                 }
             }
-            for (opcode, argument) in opcodes.stores(&code)? {
-                let name = names.get_item(argument)?.extract()?;
-                if opcode == opcodes.store_global {
+            for (store, name) in opcodes.stores(&code)? {
+                if store == Store::Global {
                     found.global.insert(name);
                 } else if is_top_level {
                     found.top_level.insert(name);
@@ -62,51 +60,6 @@ impl Bindings {
 
 /// Names through which a top level sees its locals as an object.
 const REFLECTION: [&str; 5] = ["locals", "vars", "dir", "exec", "eval"];
-
-/// The numbers of the instructions that matter here, which differ between versions.
-struct Opcodes {
-    store_name: u8,
-    store_global: u8,
-    extended_argument: u8,
-}
-
-impl Opcodes {
-    fn new(py: Python<'_>) -> PyResult<Self> {
-        let numbers = own::import(py, "opcode")?
-            .getattr("opmap")?
-            .cast_into::<PyDict>()?;
-        let number = |name: &str| -> PyResult<u8> {
-            numbers
-                .get_item(name)?
-                .map_or(Ok(u8::MAX), |number| number.extract())
-        };
-        Ok(Self {
-            store_name: number("STORE_NAME")?,
-            store_global: number("STORE_GLOBAL")?,
-            extended_argument: number("EXTENDED_ARG")?,
-        })
-    }
-
-    /// The store instructions of `code`, with their arguments.
-    fn stores(&self, code: &Bound<'_, PyAny>) -> PyResult<Vec<(u8, usize)>> {
-        let instructions = code.getattr("co_code")?.cast_into::<PyBytes>()?;
-        let mut stores = Vec::new();
-        let mut high = 0;
-        // Two bytes each since 3.6: an opcode and the low byte of its argument.
-        for unit in instructions.as_bytes().chunks_exact(2) {
-            let argument = (high << 8) | usize::from(unit[1]);
-            high = if unit[0] == self.extended_argument {
-                argument
-            } else {
-                0
-            };
-            if unit[0] == self.store_name || unit[0] == self.store_global {
-                stores.push((unit[0], argument));
-            }
-        }
-        Ok(stores)
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::SystemTime,
 };
 
@@ -19,8 +19,8 @@ use pyo3::{
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
-    bytecode::Bytecode, entry::Entry, errors, finder::Finder, module_type, own, reads,
-    roots::Roots, settle,
+    bindings::Bindings, bytecode::Bytecode, calls, entry::Entry, errors, finder::Finder,
+    module_type, own, reads, roots::Roots, settle,
 };
 use crate::{ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Update};
 
@@ -45,9 +45,11 @@ pub(super) struct State {
     pub(super) graph: ModuleGraph,
     pub(super) slots: Vec<Slot>,
     by_object: FxHashMap<usize, ModuleId>,
+    /// The code of loaded modules, by address.
+    pub(super) codes: FxHashMap<usize, ModuleId>,
     /// What the update that is under way has done so far.
     pub(super) update: Update,
-    /// The modules whose files it is about.
+    /// The modules whose files hold another program than the one that ran.
     pub(super) edited: FxHashSet<ModuleId>,
     /// How often each module ran in it.
     pub(super) runs: FxHashMap<ModuleId, u32>,
@@ -114,6 +116,26 @@ impl State {
         false
     }
 
+    /// Marks what depends on the module's file, which was written.
+    pub(super) fn file_written(&mut self, id: ModuleId) {
+        self.slots[id.index()].is_written = true;
+        self.graph.file_written(id);
+    }
+
+    /// The code of the module's file as it is now, if it need not be compiled: it was already, or
+    /// nobody has written the file since the last run.
+    pub(super) fn code_at_hand(&mut self, py: Python<'_>, id: ModuleId) -> Option<Py<PyAny>> {
+        let slot = &mut self.slots[id.index()];
+        if let Some(code) = slot.compiled.take() {
+            return Some(code);
+        }
+        let is_current = !slot.failed && !slot.is_written;
+        slot.code
+            .as_ref()
+            .filter(|_| is_current)
+            .map(|code| code.clone_ref(py))
+    }
+
     /// Forgets the object of a module that is loaded no more. Drop it without the lock.
     #[must_use]
     pub(super) fn release(&mut self, id: ModuleId) -> Option<Py<PyModule>> {
@@ -132,15 +154,21 @@ impl State {
 #[derive(Default)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "four independent facts about a module"
+    reason = "independent facts about a module"
 )]
 pub(super) struct Slot {
     /// The module, if a load of it has succeeded or is running.
     pub(super) object: Option<Py<PyModule>>,
     /// The code of the last load that succeeded.
     pub(super) code: Option<Py<PyAny>>,
+    /// What that code binds, if it has been asked for.
+    pub(super) bindings: Option<Arc<Bindings>>,
     /// The code of the file as it is now, if it was compiled and has not run yet.
     pub(super) compiled: Option<Py<PyAny>>,
+    /// The units of its own that its last run executed.
+    pub(super) executed: FxHashSet<String>,
+    /// Its file was written since the last load read it.
+    pub(super) is_written: bool,
     /// The size of the file that the last load read, in bytes.
     pub(super) source_size: Option<u64>,
     /// The names that the last run bound, if it was recorded.
@@ -192,6 +220,7 @@ impl Engine {
     /// [`InstallError::Interpreter`] if the import system is not CPython's.
     pub fn install(py: Python<'_>, roots: Roots) -> Result<&'static Self, InstallError> {
         own::remember_search_path(py)?;
+        calls::install(py)?;
         let builtins = py.import("builtins")?;
         let engine = Self {
             state: Mutex::default(),

@@ -21,7 +21,7 @@ pub(super) fn mark(engine: &'static Engine, py: Python<'_>, files: &[PathBuf]) -
         let modules = engine.state().graph.at_path(file).to_vec();
         let exists = file.is_file();
         for module in modules {
-            engine.state().graph.file_written(module);
+            engine.state().file_written(module);
             if !exists {
                 removed.extend(remove(engine, py, module));
             }

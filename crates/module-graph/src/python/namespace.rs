@@ -71,8 +71,8 @@ impl<'py> Snapshot<'py> {
 
     /// The names that the first run of the module bound, which nothing recorded. What a star import
     /// gave is not in the code: it is whatever else there is.
-    pub(super) fn bound_by_first_run(&self, code: Bindings) -> PyResult<FxHashSet<String>> {
-        let mut bound = code.top_level;
+    pub(super) fn bound_by_first_run(&self, code: &Bindings) -> PyResult<FxHashSet<String>> {
+        let mut bound = code.top_level.clone();
         if code.star_import {
             for name in self.before.keys() {
                 let name: String = name.extract()?;

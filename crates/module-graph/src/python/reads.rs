@@ -1,8 +1,8 @@
-//! Who is loading on this thread, and what it has read so far.
+//! Who is loading on this thread, and what it has read and executed so far.
 //!
-//! Each load of a module has a frame here while it runs; frames nest as imports do. A read is told
-//! to the engine the first time that a load makes it and costs one hash lookup after that. Reads
-//! made by other threads are not charged to whoever happens to be loading.
+//! Each load of a module has a frame here while it runs; frames nest as imports do. A read or a call
+//! is told to the engine the first time that a load makes it and costs one hash lookup after that.
+//! What other threads read is not charged to whoever happens to be loading.
 //!
 //! Kept true: frames live on the heap and leave the list by identity, so that code which switches
 //! stacks (greenlets) may charge a read to the wrong load but never touches one that has ended. A
@@ -14,16 +14,21 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::hash_map::Entry,
     panic::{AssertUnwindSafe, catch_unwind},
     ptr,
     rc::Rc,
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use pyo3::{ffi, prelude::*, types::PyString};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::engine::Engine;
+use super::{calls, engine::Engine};
 use crate::ModuleId;
+
+/// How many threads have a load.
+static LOADING_THREADS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     /// The last of `LOADS`, or null.
@@ -36,12 +41,19 @@ struct Load {
     module: ModuleId,
     seen: RefCell<FxHashSet<(usize, usize)>>,
     names: RefCell<Vec<Py<PyString>>>,
+    /// The code objects that it has executed, by address. They are held, so that no other one gets
+    /// the address meanwhile.
+    executed: RefCell<FxHashMap<usize, Py<PyAny>>>,
 }
 
-/// Runs `body` as the load of `module`: the reads it makes on this thread are the module's.
-pub(super) fn during<R>(module: ModuleId, body: impl FnOnce() -> R) -> R {
-    let _frame = Frame::enter(module);
-    body()
+/// Runs `body` as the load of `module`: what it reads and executes on this thread is the module's.
+pub(super) fn during<R>(py: Python<'_>, module: ModuleId, body: impl FnOnce() -> R) -> R {
+    let frame = Frame::enter(module);
+    calls::next_load(py);
+    let result = body();
+    drop(frame);
+    calls::next_load(py);
+    result
 }
 
 struct Frame(Rc<Load>);
@@ -52,8 +64,15 @@ impl Frame {
             module,
             seen: RefCell::default(),
             names: RefCell::default(),
+            executed: RefCell::default(),
         });
-        LOADS.with_borrow_mut(|loads| loads.push(Rc::clone(&load)));
+        let is_first = LOADS.with_borrow_mut(|loads| {
+            loads.push(Rc::clone(&load));
+            loads.len() == 1
+        });
+        if is_first {
+            LOADING_THREADS.fetch_add(1, Ordering::Relaxed);
+        }
         CURRENT.set(Rc::as_ptr(&load));
         Self(load)
     }
@@ -66,6 +85,9 @@ impl Drop for Frame {
             loads.retain(|load| !Rc::ptr_eq(load, &self.0));
             loads.last().map_or(ptr::null(), Rc::as_ptr)
         });
+        if last.is_null() {
+            LOADING_THREADS.fetch_sub(1, Ordering::Relaxed);
+        }
         CURRENT.set(last);
     }
 }
@@ -73,6 +95,32 @@ impl Drop for Frame {
 /// The module that is loading on this thread.
 pub(super) fn current() -> Option<ModuleId> {
     current_load().map(|load| load.module)
+}
+
+/// How many threads have a load at this moment.
+#[cfg_attr(not(Py_3_12), expect(dead_code, reason = "3.11 needs no such count"))]
+pub(super) fn loading_threads() -> usize {
+    LOADING_THREADS.load(Ordering::Relaxed)
+}
+
+/// The module whose load is about to execute `code` on this thread for the first time.
+///
+/// # Safety
+///
+/// The thread is attached to the interpreter; `code` is a live object.
+#[inline]
+pub(super) unsafe fn executes(code: *mut ffi::PyObject) -> Option<ModuleId> {
+    let load = current_load()?;
+    match load.executed.borrow_mut().entry(code as usize) {
+        Entry::Occupied(_) => None,
+        Entry::Vacant(place) => {
+            // SAFETY: the caller's promise.
+            place.insert(unsafe {
+                Bound::from_borrowed_ptr(Python::assume_attached(), code).unbind()
+            });
+            Some(load.module)
+        }
+    }
 }
 
 #[inline]

@@ -5,14 +5,15 @@
 //!
 //! Kept true: after a run that raised, the module's names are those from before it.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use hmr_signals::graph::State as NodeState;
 use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*, types::PyDict};
 use rustc_hash::FxHashSet;
 
 use super::{
-    bindings::Bindings, engine::Engine, errors, namespace::Snapshot, reads, recorder::Recorder,
+    bindings::Bindings, calls, engine::Engine, errors, namespace::Snapshot, reads,
+    recorder::Recorder, units,
 };
 use crate::{ModuleId, ModuleName, Read, Reason};
 
@@ -98,6 +99,7 @@ impl Engine {
     ) -> PyResult<Vec<String>> {
         // What it reads of these cannot be seen, the import of them neither: taken as read again.
         let mut hidden = Vec::new();
+        let mut executed;
         let (object, old_code) = {
             let mut state = self.state();
             if state.graph.state(id) == NodeState::Running {
@@ -112,7 +114,8 @@ impl Engine {
                     .filter(|of| state.slots[of.index()].is_opaque),
             );
             state.graph.start(id);
-            let slot = &state.slots[id.index()];
+            let slot = &mut state.slots[id.index()];
+            executed = std::mem::take(&mut slot.executed);
             (
                 slot.object.as_ref().map(|object| object.clone_ref(py)),
                 slot.code.as_ref().map(|code| code.clone_ref(py)),
@@ -146,6 +149,7 @@ impl Engine {
             Err(error) => {
                 state.interrupted |= error.is_instance_of::<PyKeyboardInterrupt>(py);
                 state.graph.abort(id);
+                std::mem::swap(&mut state.slots[id.index()].executed, &mut executed);
                 if !state.failed.contains(&id) {
                     state.failed.push(id);
                 }
@@ -170,14 +174,21 @@ impl Engine {
         };
 
         let before = Snapshot::take(namespace.clone())?;
-        let old = Bindings::of(old_code.bind(py))?;
+        let old = self.bindings(id, old_code.bind(py))?;
         self.set_before(id, Some(before.names().clone().unbind()));
-        let ran = reads::during(id, || {
+        let mut tried = None;
+        let ran = reads::during(py, id, || {
             let code = code()?;
-            let new = Bindings::of(&code)?;
+            self.know_code(id, &code)?;
+            tried = Some(code.clone());
+            let new = if code.is(&old_code) {
+                Arc::clone(&old)
+            } else {
+                Arc::new(Bindings::of(&code)?)
+            };
             let bound = match self.bound_last(id) {
                 Some(bound) => bound,
-                None => before.bound_by_first_run(old)?,
+                None => before.bound_by_first_run(&old)?,
             };
             before.drop_unbound(&bound, &new)?;
             let is_outdated = |name: &String| !new.global.contains(name) && !is_special(name);
@@ -200,6 +211,9 @@ impl Engine {
         let (code, new, mut stale, recorded) = match ran {
             Ok(ran) => ran,
             Err(error) => {
+                if let Some(tried) = tried.filter(|tried| !tried.is(&old_code)) {
+                    self.forget_code(&tried)?;
+                }
                 self.tell_of_undone(id, &before)?;
                 let kept = before.restore()?;
                 self.state().slots[id.index()].kept.extend(kept);
@@ -207,15 +221,44 @@ impl Engine {
             }
         };
         let recorded = if new.reflects {
-            new.top_level
+            new.top_level.clone()
         } else {
             recorded
         };
         stale.retain(|name| !recorded.contains(name) && !new.global.contains(name));
         let mut changed = before.compare(&stale)?;
         changed.append(&mut self.state().slots[id.index()].kept);
-        self.keep(id, code, Some(recorded));
+        self.tell_executors(id, old_code.bind(py), &code, &changed)?;
+        if !code.is(&old_code) {
+            self.forget_code(old_code.bind(py))?;
+        }
+        self.keep(id, code, Some(new), Some(recorded));
         Ok(changed)
+    }
+
+    /// What `code`, that of the last run of `id`, binds.
+    fn bindings(&self, id: ModuleId, code: &Bound<'_, PyAny>) -> PyResult<Arc<Bindings>> {
+        let known = self.state().slots[id.index()].bindings.clone();
+        known.map_or_else(|| Bindings::of(code).map(Arc::new), Ok)
+    }
+
+    /// Tells who executed a definition that does something else now: its code changed from `old` to
+    /// `new`, or one of the `changed` names is a global that it loads.
+    fn tell_executors(
+        &self,
+        id: ModuleId,
+        old: &Bound<'_, PyAny>,
+        new: &Bound<'_, PyAny>,
+        changed: &[String],
+    ) -> PyResult<()> {
+        let executed = self.state().graph.executed_codes(id);
+        let changed: FxHashSet<_> = changed.iter().map(String::as_str).collect();
+        let units = units::changed(&executed, old, new, &changed)?;
+        let mut state = self.state();
+        for unit in units {
+            state.graph.code_changed(id, &unit);
+        }
+        Ok(())
     }
 
     /// The first run of a module. The import system drops one that raises; the entry stays, and
@@ -227,9 +270,11 @@ impl Engine {
         namespace: &Bound<'py, PyDict>,
         code: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Vec<String>> {
+        let py = namespace.py();
         let mut before = None;
-        let ran = reads::during(id, || {
+        let ran = reads::during(py, id, || {
             let code = code()?;
+            self.know_code(id, &code)?;
             if self.is_entry(id) {
                 before = Some(Snapshot::take(namespace.clone())?);
             }
@@ -238,7 +283,7 @@ impl Engine {
         });
         match ran {
             Ok(code) => {
-                self.keep(id, code, None);
+                self.keep(id, code, None, None);
                 Ok(Vec::new())
             }
             Err(error) => {
@@ -289,6 +334,7 @@ impl Engine {
         };
         if is_first {
             self.track_reads(py, true);
+            calls::loads_began(py);
         }
     }
 
@@ -299,6 +345,7 @@ impl Engine {
             state.loading == 0
         };
         if is_last {
+            calls::loads_ended(py);
             self.track_reads(py, false);
         }
     }
@@ -355,12 +402,20 @@ impl Engine {
     }
 
     /// Keeps what the next rerun needs of this run.
-    fn keep(&self, id: ModuleId, code: Bound<'_, PyAny>, bound: Option<FxHashSet<String>>) {
+    fn keep(
+        &self,
+        id: ModuleId,
+        code: Bound<'_, PyAny>,
+        bindings: Option<Arc<Bindings>>,
+        bound: Option<FxHashSet<String>>,
+    ) {
         let size = self.source_size(id);
         let old = {
             let mut state = self.state();
             let slot = &mut state.slots[id.index()];
+            slot.bindings = bindings;
             slot.bound = bound;
+            slot.is_written = false;
             slot.source_size = size;
             slot.code.replace(code.unbind())
         };

@@ -44,6 +44,7 @@ impl Engine {
         if differs {
             self.state().slots[id.index()].compiled = Some(new.unbind());
         } else {
+            self.state().slots[id.index()].is_written = false;
             self.note_rewritten(id);
         }
         differs
@@ -70,7 +71,7 @@ impl Engine {
         py: Python<'py>,
         id: ModuleId,
     ) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(code) = self.state().slots[id.index()].compiled.take() {
+        if let Some(code) = self.state().code_at_hand(py, id) {
             return Ok(code.into_bound(py));
         }
         let path = self.state().graph.path(id).map(Path::to_path_buf);
