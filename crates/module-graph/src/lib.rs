@@ -2,10 +2,13 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::unwrap_used)]
 
+pub mod diff;
 mod graph;
 mod name;
+pub mod outline;
 #[cfg(feature = "python")]
 pub mod python;
+mod source;
 mod update;
 
 pub use graph::{ModuleGraph, ModuleId, Read};
