@@ -259,10 +259,10 @@ impl<'a> SourceOrderVisitor<'a> for Bindings {
             Pattern::MatchMapping(pattern) => pattern.rest.as_ref(),
             _ => None,
         };
+        source_order::walk_pattern(self, pattern);
         if let Some(name) = name {
             self.bind(name, Certainty::Maybe);
         }
-        source_order::walk_pattern(self, pattern);
     }
 }
 

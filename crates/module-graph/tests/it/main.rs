@@ -5,3 +5,5 @@ mod diff;
 mod graph;
 mod name;
 mod program;
+mod random_source;
+mod source;
