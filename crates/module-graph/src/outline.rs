@@ -28,6 +28,9 @@ pub struct Outline {
     pub doc: Option<Fingerprint>,
     /// The top-level statements, in order.
     pub statements: Vec<Statement>,
+    /// The names that the module's own code loads, sorted, with those after a dot; what stands in
+    /// functions does not count.
+    pub loads: Vec<String>,
     /// Where each token of the code stands: equal if every line and column of every code object is.
     pub positions: Fingerprint,
 }

@@ -18,6 +18,7 @@ mod bindings;
 mod depth;
 mod directives;
 mod fingerprint;
+mod loads;
 
 use self::{
     bindings::Bindings,
@@ -87,6 +88,7 @@ fn outline(text: &str, parsed: &Parsed<ast::ModModule>) -> Result<Outline, Synta
     Ok(Outline {
         doc: doc.map(|doc| reader.expression(doc)),
         positions: positions.finish(),
+        loads: loads::of(body),
         statements,
     })
 }

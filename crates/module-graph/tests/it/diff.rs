@@ -34,3 +34,14 @@ fn every_case_has_its_difference() {
     expect_file!["../cases/diff.txt"].assert_eq(&found);
     assert!(count >= 60, "{count} cases");
 }
+
+/// CPython reads all of them as `\n`, ruff within strings does not: to say "differs" is allowed.
+#[test]
+fn line_ends_count_in_long_strings_only() {
+    let code = |doc: &str| format!("x = 1\ndef f():\n    '''{doc}'''\n    return (\n1)\n");
+    for (doc, found) in [("one", "nothing"), ("one\n    two", "docs f")] {
+        let text = code(doc);
+        assert_eq!(difference(&text, &text.replace('\n', "\r\n")), found);
+        assert_eq!(difference(&text, &text.replace('\n', "\r")), found);
+    }
+}

@@ -4,6 +4,10 @@
 mod diff;
 mod graph;
 mod name;
+mod plan;
 mod program;
+mod query;
 mod random_source;
+mod resolve;
 mod source;
+mod why;
