@@ -341,7 +341,7 @@ found = []
 for folder, below, names in os.walk(os.path.dirname(os.__file__)):
     below[:] = set(below) - {"site-packages", "dist-packages", "__pycache__"}
     for name in names:
-        if name.endswith(".py"):
+        if name.endswith(".py") and os.path.isfile(os.path.join(folder, name)):
             path = os.path.join(folder, name)
             data = open(path, "rb").read()
             text = None
