@@ -357,6 +357,12 @@ impl ModuleGraph {
         found
     }
 
+    /// What the last run of `module` read of modules, in order of first read.
+    pub fn reads(&self, module: ModuleId) -> impl Iterator<Item = (ModuleId, Read<'_>)> {
+        let nodes = self.core.dependencies(self.load(module));
+        nodes.filter_map(|node| Some((self.owner(node)?, self.read_of(node)?)))
+    }
+
     /// The modules that imported `module` or read a name of it in their last run. One that read
     /// several names comes several times.
     pub fn importers(&self, module: ModuleId) -> impl Iterator<Item = ModuleId> {

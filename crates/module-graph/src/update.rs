@@ -38,6 +38,18 @@ pub struct Rerun {
     pub changed: Vec<String>,
 }
 
+impl Rerun {
+    /// A run of `module` for this reason, which changed the names `changed`.
+    pub fn new(module: ModuleName, reason: Reason, mut changed: Vec<String>) -> Self {
+        changed.sort_unstable();
+        Self {
+            module,
+            reason,
+            changed,
+        }
+    }
+}
+
 /// Why a module ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
