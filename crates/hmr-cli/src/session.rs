@@ -8,15 +8,14 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
-    time::SystemTime,
 };
 
 use anyhow::{Context as _, Result};
 use hmr_module_graph::{
-    ModuleName, Update,
+    Input, ModuleName, Update,
     python::{Engine, Roots},
 };
-use hmr_watcher::{Batch, Change, Debounce, Filter, Watcher};
+use hmr_watcher::{Batch, Change, Debounce, Filter, Points, Watcher};
 use pyo3::{
     exceptions::{PyAttributeError, PyOSError, PyValueError},
     prelude::*,
@@ -94,7 +93,6 @@ impl Session {
     }
 
     fn run_until_interrupted(&mut self, py: Python<'_>, saves: &mut Saves) -> Result<u8> {
-        let started = SystemTime::now();
         let first = self
             .engine
             .run_entry(py, self.config.entry.clone(), &self.config.arguments)?;
@@ -108,17 +106,19 @@ impl Session {
         if was_interrupted(&first) {
             return Ok(INTERRUPTED);
         }
-        let mut late = self.watch_new_folders(py, started);
+        let mut late = self.watch_what_is_new(py);
         loop {
             let files = if late.is_empty() {
                 match saves.next(py) {
-                    Ok(files) => files,
+                    Ok(files) => self.engine.news(files),
                     Err(error) => return Ok(report::end(py, &error)),
                 }
             } else {
                 std::mem::take(&mut late)
             };
-            let began = SystemTime::now();
+            if files.is_empty() {
+                continue;
+            }
             let update = self.engine.update(py, files);
             if let Some(error) = flush_output(py) {
                 return Ok(report::end(py, &error));
@@ -127,7 +127,7 @@ impl Session {
                 return Ok(report::end_of_child(&update));
             }
             self.reporter.update(&update);
-            late = self.watch_new_folders(py, began);
+            late = self.watch_what_is_new(py);
         }
     }
 
@@ -137,10 +137,17 @@ impl Session {
         std::process::id() != self.process
     }
 
-    /// Modules may come from folders outside of the entry's own: `sys.path` knows more. Returns what
-    /// was written there between `since` and now, which the watcher has not seen.
-    fn watch_new_folders(&mut self, py: Python<'_>, since: SystemTime) -> Vec<PathBuf> {
-        let mut written = Vec::new();
+    /// Watches what the program has used and nobody watches yet. Returns what was saved there since
+    /// it was read: the watcher has not seen that.
+    fn watch_what_is_new(&mut self, py: Python<'_>) -> Vec<PathBuf> {
+        let mut unseen = self.watch_new_folders(py);
+        unseen.extend(self.watch_new_inputs(py));
+        without_repeats(unseen)
+    }
+
+    /// Modules may come from folders outside of the entry's own: `sys.path` knows more.
+    fn watch_new_folders(&mut self, py: Python<'_>) -> Vec<PathBuf> {
+        let mut unseen = Vec::new();
         for folder in self.engine.folders() {
             if self
                 .watched
@@ -150,14 +157,32 @@ impl Session {
                 continue;
             }
             match py.detach(|| self.watcher.add_path(&folder)) {
-                Ok(()) => written.extend(self.engine.written_since(&folder, since)),
+                Ok(()) => unseen.extend(self.engine.saved_unseen(&folder)),
                 Err(error) => self
                     .reporter
                     .warning(&format!("cannot watch {}: {error}", folder.display())),
             }
             self.watched.insert(folder);
         }
-        written
+        unseen
+    }
+
+    /// Data files, listed folders and probed paths may be anywhere, and have any name.
+    fn watch_new_inputs(&mut self, py: Python<'_>) -> Vec<PathBuf> {
+        let Some(inputs) = self.engine.inputs_to_watch() else {
+            return Vec::new();
+        };
+        let mut points = Points::default();
+        for input in inputs {
+            match input {
+                Input::Listing(folder) => points.folders.insert(folder),
+                Input::File(path) | Input::Existence(path) => points.names.insert(path),
+            };
+        }
+        py.detach(|| {
+            self.watcher.set_points(points);
+            self.engine.saved_unseen(Path::new(""))
+        })
     }
 }
 

@@ -13,6 +13,8 @@
 //! | `settle` | drives the graph core: which module runs next |
 //! | `finder`, `loader`, `bytecode`, `source` | from a module's name to its code |
 //! | `module_type`, `reads` | which name was read, by whom |
+//! | `inputs`, `stamp` | what was read besides modules, and whether it changed |
+//! | `audit`, `probes`, `frames`, `places` | seeing files opened, folders listed, paths probed |
 //! | `namespace`, `equality`, `recorder`, `bindings` | what a rerun changed |
 //! | `entry` | what `__main__` is |
 //! | `roots` | which files are the user's |
@@ -22,6 +24,7 @@
 
 pub mod embed;
 
+mod audit;
 mod bindings;
 mod bytecode;
 mod engine;
@@ -29,17 +32,22 @@ mod entry;
 mod equality;
 mod errors;
 mod finder;
+mod frames;
+mod inputs;
 mod loader;
 mod mark;
 mod module_type;
 mod namespace;
 mod own;
+mod places;
+mod probes;
 mod reads;
 mod recorder;
 mod roots;
 mod run;
 mod settle;
 mod source;
+mod stamp;
 
 pub use engine::{Engine, InstallError};
 pub use entry::{Entry, EntryError};

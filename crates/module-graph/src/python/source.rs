@@ -73,6 +73,7 @@ impl Engine {
         if let Some(code) = self.state().slots[id.index()].compiled.take() {
             return Ok(code.into_bound(py));
         }
+        self.stamp_source(id);
         let path = self.state().graph.path(id).map(Path::to_path_buf);
         match (self.entry.get().filter(|_| self.is_entry(id)), path) {
             (Some(entry), _) => entry.code(py, self),

@@ -1,0 +1,361 @@
+//! What loads read besides modules, and what the program writes itself.
+//!
+//! Each look at a file, a folder or a path is charged to the load that runs on the thread, with a
+//! stamp of what was there. A save is asked about by comparing stamps.
+//!
+//! What the program writes is its own. It is no input for whoever watches: a counter, a log or a
+//! database would make the program run for ever. Inside of one batch it is: a load that writes what
+//! others have read makes them run again, and one that writes a module's source makes the import
+//! that follows get the new one.
+
+use std::path::{Path, PathBuf};
+
+use hmr_signals::graph::NodeId;
+use pyo3::prelude::*;
+use rustc_hash::FxHashSet;
+
+use super::{
+    engine::{Engine, State},
+    places::{self, Folders},
+    reads,
+    stamp::{Budget, FileStamp, Stamp},
+};
+use crate::{Input, ModuleId};
+use rustc_hash::FxHashMap;
+
+/// From how many on files of the program's own are looked through for those that have gone.
+const MANY: usize = 1_000;
+
+/// What a load looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    Content,
+    Listing,
+    Presence,
+}
+
+/// What is known of the inputs.
+#[derive(Default)]
+pub(super) struct Inputs {
+    stamps: FxHashMap<Input, Stamp>,
+    /// What the program made, wrote, moved or removed.
+    own: FxHashSet<PathBuf>,
+    own_limit: usize,
+    folders: Folders,
+    budget: Budget,
+    /// What is to be watched has changed since it was last asked for.
+    is_news: bool,
+}
+
+impl Inputs {
+    pub(super) fn begin_batch(&mut self) {
+        self.folders.clear();
+        self.budget = Budget::default();
+    }
+
+    /// Whether the program writes `path` itself.
+    pub(super) fn is_own(&self, path: &Path) -> bool {
+        self.own.contains(path)
+    }
+
+    fn is_same(&self, input: &Input, one: &Stamp, two: &Stamp) -> bool {
+        one.is_same(two, input.path(), &self.own)
+    }
+
+    /// Keeps the set of own files from growing with each temporary file that a load makes.
+    fn prune(&mut self) {
+        if self.own.len() > self.own_limit.max(MANY) {
+            let stamps = &self.stamps;
+            let is_input = |path: &PathBuf| {
+                stamps.contains_key(&Input::File(path.clone()))
+                    || stamps.contains_key(&Input::Existence(path.clone()))
+            };
+            self.own.retain(|path| path.exists() || is_input(path));
+            self.own_limit = self.own.len() * 2;
+        }
+    }
+}
+
+impl Engine {
+    /// The load of `reader` is about to look at `path`.
+    pub(super) fn note_looked(&self, reader: ModuleId, path: &Path, look: Look) {
+        let Some(path) = self.place(path) else { return };
+        match look {
+            Look::Listing => self.read_input(reader, Input::Listing(path)),
+            Look::Content => {
+                // A link counts as well as what it leads to: either may be replaced.
+                if let Some(target) = self.target_of(&path) {
+                    self.read_input(reader, Input::Existence(path));
+                    self.read_input(reader, Input::File(target));
+                } else if path.is_dir() {
+                    self.note_presence(reader, path);
+                } else {
+                    self.read_input(reader, Input::File(path));
+                }
+            }
+            Look::Presence => self.note_presence(reader, path),
+        }
+    }
+
+    fn note_presence(&self, reader: ModuleId, path: PathBuf) {
+        // The folders around the project are there as long as it is.
+        let roots = self.roots().folders();
+        if !roots.iter().any(|root| root.starts_with(&path)) {
+            self.read_input(reader, Input::Existence(path));
+        }
+    }
+
+    fn target_of(&self, path: &Path) -> Option<PathBuf> {
+        let target = path
+            .is_symlink()
+            .then(|| std::fs::canonicalize(path).ok())??;
+        self.place(&target)
+    }
+
+    /// The path in the spelling in which a save is told, if it can be an input.
+    fn place(&self, path: &Path) -> Option<PathBuf> {
+        let (folder, name) = places::split(path)?;
+        let known = self.state().inputs.folders.get(&folder);
+        let real = if let Some(real) = known {
+            real
+        } else {
+            let real = places::look_up(self.roots(), &folder);
+            let mut state = self.state();
+            state.inputs.folders.insert(folder, real.clone());
+            real
+        };
+        if name == "__pycache__" {
+            return None;
+        }
+        Some(real?.join(name))
+    }
+
+    fn read_input(&self, reader: ModuleId, input: Input) {
+        let (known, mut budget) = {
+            let mut state = self.state();
+            let known = state.inputs.stamps.get(&input).cloned();
+            (known, std::mem::take(&mut state.inputs.budget))
+        };
+        let stamp = Stamp::take(&input, known.as_ref(), &mut budget);
+        let mut state = self.state();
+        state.inputs.budget = budget;
+        let is_changed = known.is_some_and(|known| !state.inputs.is_same(&input, &known, &stamp));
+        if is_changed && !state.inputs.is_own(input.path()) {
+            // Somebody has read what it was before.
+            state.graph.input_changed(&input, Some(reader));
+        }
+        let was_known = state.graph.has_input(&input);
+        state.graph.read_input(reader, &input);
+        if state.graph.has_input(&input) {
+            state.inputs.is_news |= !was_known;
+            state.inputs.stamps.insert(input, stamp);
+        }
+    }
+
+    /// The program is about to write, make, move or remove what is at `path`.
+    pub(super) fn note_written(&self, _py: Python<'_>, path: &Path) {
+        let writer = reads::current();
+        if writer.is_none() && self.state().inputs.stamps.is_empty() {
+            return;
+        }
+        let Some(path) = self.place(path) else { return };
+        let mut state = self.state();
+        let concerned = concerned_by(&state, &path);
+        if writer.is_none() && concerned.is_empty() {
+            return;
+        }
+        state.inputs.is_news |= state.inputs.own.insert(path.clone());
+        let Some(writer) = writer else { return };
+        for input in concerned {
+            if !state.graph.has_read_input_since(writer, &input) {
+                state.graph.input_written(&input);
+            }
+        }
+        for module in state.graph.at_path(&path).to_vec() {
+            // A module that has been read since the writer began is in use as it was, as it would
+            // be in a fresh start.
+            if module != writer && !state.graph.has_read_since(writer, module) {
+                state.graph.file_written(module);
+            }
+        }
+    }
+
+    /// Marks the readers of what a save of `file` may have changed.
+    pub(super) fn mark_inputs(&self, file: &Path) {
+        let mut state = self.state();
+        for input in concerned_by(&state, file) {
+            if !state.inputs.is_own(input.path()) {
+                state.graph.input_written(&input);
+            }
+        }
+    }
+
+    /// Whether the input of this node has really changed since it was read.
+    pub(super) fn has_input_changed(&self, node: NodeId) -> bool {
+        let (input, known, mut budget) = {
+            let mut state = self.state();
+            let Some(input) = state.graph.input(node).cloned() else {
+                return true;
+            };
+            let known = state.inputs.stamps.get(&input).cloned();
+            (input, known, std::mem::take(&mut state.inputs.budget))
+        };
+        let stamp = Stamp::take(&input, known.as_ref(), &mut budget);
+        let mut state = self.state();
+        state.inputs.budget = budget;
+        let is_same = known.is_some_and(|known| state.inputs.is_same(&input, &known, &stamp));
+        if !is_same {
+            state.graph.note_changed_input(node);
+        }
+        state.inputs.stamps.insert(input, stamp);
+        !is_same
+    }
+
+    /// Those of a batch's files that hold something else than before, for a module or as data.
+    pub(super) fn changed_files(&self, files: Vec<PathBuf>) -> Vec<PathBuf> {
+        let state = self.state();
+        let is_changed = |file: &PathBuf| {
+            let concerned = concerned_by(&state, file);
+            concerned
+                .iter()
+                .any(|input| state.graph.has_input_changed(input))
+                || (is_python(file) || !state.graph.at_path(file).is_empty())
+                    && !state.rewritten.contains(file)
+        };
+        files.into_iter().filter(is_changed).collect()
+    }
+
+    /// After a batch: forgets what nobody reads any more, and takes modules that the program wrote
+    /// as they are now, so that the watcher's word of them is no news.
+    pub(super) fn end_batch(&self) {
+        let written: Vec<_> = {
+            let mut state = self.state();
+            for input in state.graph.forget_unread_inputs() {
+                state.inputs.stamps.remove(&input);
+                state.inputs.is_news = true;
+            }
+            state.inputs.prune();
+            let own = state.inputs.own.iter();
+            own.flat_map(|path| state.graph.at_path(path))
+                .copied()
+                .collect()
+        };
+        for module in written {
+            self.stamp_source(module);
+        }
+    }
+
+    /// Remembers what the module's file looks like, just before it is read.
+    pub(super) fn stamp_source(&self, module: ModuleId) {
+        let path = self.state().graph.path(module).map(Path::to_path_buf);
+        let stamp = path.map(|path| FileStamp::look(&path));
+        self.state().slots[module.index()].source = stamp;
+    }
+
+    /// The paths that a watcher has to look at for the inputs' sake, sorted, if there are others
+    /// than at the last call.
+    pub fn inputs_to_watch(&self) -> Option<Vec<Input>> {
+        let mut state = self.state();
+        if !std::mem::take(&mut state.inputs.is_news) {
+            return None;
+        }
+        let is_own = |input: &&Input| state.inputs.is_own(input.path());
+        let inputs = state.graph.inputs().into_iter();
+        Some(inputs.filter(|input| !is_own(input)).cloned().collect())
+    }
+
+    /// Those of `files` that may be news to the program: not what nobody has read, nor what the
+    /// program wrote itself, nor what looks as it did when it was read.
+    pub fn news(&self, files: Vec<PathBuf>) -> Vec<PathBuf> {
+        let (maybe, rest): (Vec<_>, Vec<_>) = files
+            .into_iter()
+            .partition(|file| is_python(file) || self.is_source(file));
+        let changed = maybe.into_iter().filter(|file| self.is_source_news(file));
+        let state = self.state();
+        let is_read = |file: &PathBuf| {
+            let mut concerned = concerned_by(&state, file).into_iter();
+            concerned.any(|input| !state.inputs.is_own(input.path()))
+        };
+        let rest = rest.into_iter().filter(is_read).collect::<Vec<_>>();
+        drop(state);
+        changed.chain(rest).collect()
+    }
+
+    fn is_source(&self, file: &Path) -> bool {
+        !self.state().graph.at_path(file).is_empty()
+    }
+
+    fn is_source_news(&self, file: &Path) -> bool {
+        let state = self.state();
+        let concerned = concerned_by(&state, file);
+        let is_read = concerned
+            .iter()
+            .any(|input| !state.inputs.is_own(input.path()));
+        let known: Vec<_> = state
+            .graph
+            .at_path(file)
+            .iter()
+            .map(|module| state.slots[module.index()].source)
+            .collect();
+        drop(state);
+        let now = FileStamp::look(file);
+        let is_as_read = |stamp: &Option<FileStamp>| stamp.is_some_and(|s| s.is_surely(&now));
+        is_read || known.is_empty() || !known.iter().all(is_as_read)
+    }
+
+    /// The sources and inputs at or below `place` that do not look as they did when they were read:
+    /// what was saved there before anybody watched it.
+    pub fn saved_unseen(&self, place: &Path) -> Vec<PathBuf> {
+        let (sources, inputs) = {
+            let state = self.state();
+            let sources: Vec<_> = state
+                .graph
+                .modules()
+                .filter_map(|id| Some((state.graph.path(id)?, state.slots[id.index()].source?)))
+                .filter(|(path, _)| path.starts_with(place))
+                .map(|(path, stamp)| (path.to_path_buf(), stamp))
+                .collect();
+            let inputs: Vec<_> = state
+                .inputs
+                .stamps
+                .iter()
+                .filter(|(input, _)| input.path().starts_with(place))
+                .filter(|(input, _)| !state.inputs.is_own(input.path()))
+                .map(|(input, stamp)| (input.clone(), stamp.clone()))
+                .collect();
+            (sources, inputs)
+        };
+        let sources = sources
+            .into_iter()
+            .filter(|(path, stamp)| !stamp.is_surely(&FileStamp::look(path)))
+            .map(|(path, _)| path);
+        let mut found: Vec<_> = sources.collect();
+        for (input, stamp) in inputs {
+            let now = Stamp::take(&input, Some(&stamp), &mut Budget::default());
+            if !self.state().inputs.is_same(&input, &stamp, &now) {
+                found.push(input.path().to_path_buf());
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}
+
+/// Whether the file could be a module that somebody waits for.
+fn is_python(file: &Path) -> bool {
+    file.extension().is_some_and(|ending| ending == "py")
+}
+
+/// The inputs that change when something happens at `path`: those at the path itself, the listing
+/// of the folder that it is in, and the same of the folders around, which may have come or gone
+/// with it.
+fn concerned_by(state: &State, path: &Path) -> Vec<Input> {
+    let mut found = vec![Input::File(path.to_path_buf())];
+    for ancestor in path.ancestors() {
+        found.push(Input::Existence(ancestor.to_path_buf()));
+        found.push(Input::Listing(ancestor.to_path_buf()));
+    }
+    found.retain(|input| state.graph.has_input(input));
+    found
+}
