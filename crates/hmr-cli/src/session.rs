@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result};
@@ -30,6 +31,9 @@ use crate::{
 /// The status of a program that Ctrl-C ended: 128 and the signal's number.
 const INTERRUPTED: u8 = 130;
 
+/// As long as it may take to write a file, once it has been begun.
+const SAVE: Duration = Duration::from_millis(10);
+
 /// A program under `hmr`.
 pub struct Session {
     config: Config,
@@ -37,6 +41,8 @@ pub struct Session {
     reporter: Reporter,
     watcher: Arc<Watcher>,
     watched: BTreeSet<PathBuf>,
+    /// What the watcher looks at besides: what loads have read.
+    inputs: BTreeSet<Input>,
     /// Not that of a child that the program forks: it is the program's own, and must end.
     process: u32,
 }
@@ -71,6 +77,7 @@ impl Session {
             reporter,
             watcher: Arc::new(watcher),
             watched,
+            inputs: BTreeSet::new(),
         })
     }
 
@@ -142,6 +149,10 @@ impl Session {
     fn watch_what_is_new(&mut self, py: Python<'_>) -> Vec<PathBuf> {
         let mut unseen = self.watch_new_folders(py);
         unseen.extend(self.watch_new_inputs(py));
+        if !unseen.is_empty() {
+            // No watcher has waited for the end of these saves.
+            py.detach(|| std::thread::sleep(SAVE));
+        }
         without_repeats(unseen)
     }
 
@@ -157,7 +168,7 @@ impl Session {
                 continue;
             }
             match py.detach(|| self.watcher.add_path(&folder)) {
-                Ok(()) => unseen.extend(self.engine.saved_unseen(&folder)),
+                Ok(()) => unseen.extend(self.engine.unseen_sources(&folder)),
                 Err(error) => self
                     .reporter
                     .warning(&format!("cannot watch {}: {error}", folder.display())),
@@ -172,18 +183,28 @@ impl Session {
         let Some(inputs) = self.engine.inputs_to_watch() else {
             return Vec::new();
         };
-        let mut points = Points::default();
-        for input in inputs {
-            match input {
-                Input::Listing(folder) => points.folders.insert(folder),
-                Input::File(path) | Input::Existence(path) => points.names.insert(path),
-            };
-        }
+        let new: Vec<_> = inputs
+            .iter()
+            .filter(|input| !self.inputs.contains(input))
+            .cloned()
+            .collect();
+        self.inputs = inputs.into_iter().collect();
         py.detach(|| {
-            self.watcher.set_points(points);
-            self.engine.saved_unseen(Path::new(""))
+            self.watcher.set_points(points_of(&self.inputs));
+            self.engine.unseen_changes(&new)
         })
     }
+}
+
+fn points_of(inputs: &BTreeSet<Input>) -> Points {
+    let mut points = Points::default();
+    for input in inputs {
+        match input {
+            Input::Listing(folder) => points.folders.insert(folder.clone()),
+            Input::File(path) | Input::Existence(path) => points.names.insert(path.clone()),
+        };
+    }
+    points
 }
 
 /// The entry counts whatever its name is: scripts often have no ending.

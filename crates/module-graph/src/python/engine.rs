@@ -340,7 +340,8 @@ impl Engine {
                 state.slots[id.index()].shown.clone(),
             )
         };
-        let failure = errors::describe(py, name, error, &shown);
+        // The text of the traceback comes from files that nobody's load has asked for.
+        let failure = reads::aside(|| errors::describe(py, name, error, &shown));
         let mut state = self.state();
         state.slots[id.index()].shown.clone_from(&failure.traceback);
         state.update.failures.push(failure);

@@ -241,7 +241,7 @@ impl Engine {
                 .collect()
         };
         for module in written {
-            self.stamp_source(module);
+            self.stamp_source_by_content(module);
         }
     }
 
@@ -252,7 +252,13 @@ impl Engine {
         self.state().slots[module.index()].source = stamp;
     }
 
-    /// The paths that a watcher has to look at for the inputs' sake, sorted, if there are others
+    fn stamp_source_by_content(&self, module: ModuleId) {
+        let path = self.state().graph.path(module).map(Path::to_path_buf);
+        let stamp = path.map(|path| FileStamp::take(&path, &mut Budget::default()));
+        self.state().slots[module.index()].source = stamp;
+    }
+
+    /// What a watcher has to look at for the inputs' sake, sorted, if there are others
     /// than at the last call.
     pub fn inputs_to_watch(&self) -> Option<Vec<Input>> {
         let mut state = self.state();
@@ -298,53 +304,41 @@ impl Engine {
             .map(|module| state.slots[module.index()].source)
             .collect();
         drop(state);
-        let now = FileStamp::look(file);
-        let is_as_read = |stamp: &Option<FileStamp>| stamp.is_some_and(|s| s.is_surely(&now));
-        is_read || known.is_empty() || !known.iter().all(is_as_read)
+        is_read || known.is_empty() || !known.iter().all(|stamp| is_as_read(stamp.as_ref(), file))
     }
 
-    /// The sources and inputs at or below `place` that do not look as they did when they were read:
-    /// what was saved there before anybody watched it.
-    pub fn saved_unseen(&self, place: &Path) -> Vec<PathBuf> {
-        let (sources, inputs) = {
+    /// Those of the modules' sources below `folder` that do not look as they did when they were
+    /// read: what was saved there before anybody watched it.
+    pub fn unseen_sources(&self, folder: &Path) -> Vec<PathBuf> {
+        let sources: Vec<_> = {
             let state = self.state();
-            let sources: Vec<_> = state
-                .graph
-                .modules()
+            let modules = state.graph.modules();
+            modules
                 .filter_map(|id| Some((state.graph.path(id)?, state.slots[id.index()].source?)))
-                .filter(|(path, _)| path.starts_with(place))
+                .filter(|(path, _)| path.starts_with(folder))
                 .map(|(path, stamp)| (path.to_path_buf(), stamp))
-                .collect();
-            let inputs: Vec<_> = state
-                .inputs
-                .stamps
-                .iter()
-                .filter(|(input, _)| input.path().starts_with(place))
-                .filter(|(input, _)| !state.inputs.is_own(input.path()))
-                .map(|(input, stamp)| (input.clone(), stamp.clone()))
-                .collect();
-            (sources, inputs)
+                .collect()
         };
-        let sources = sources
+        let changed = sources
             .into_iter()
-            .filter(|(path, stamp)| !stamp.is_surely(&FileStamp::look(path)))
-            .map(|(path, _)| path);
-        let mut found: Vec<_> = sources.collect();
-        for (input, stamp) in inputs {
-            let now = Stamp::take(&input, Some(&stamp), &mut Budget::default());
-            if !self.state().inputs.is_same(&input, &stamp, &now) {
-                found.push(input.path().to_path_buf());
+            .filter(|(path, stamp)| !stamp.is_surely(&FileStamp::look(path)));
+        changed.map(|(path, _)| path).collect()
+    }
+
+    /// The paths at which one of `inputs` is not what it was when it was read.
+    pub fn unseen_changes(&self, inputs: &[Input]) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        for input in inputs {
+            let Some(stamp) = self.state().inputs.stamps.get(input).cloned() else {
+                continue;
+            };
+            let now = Stamp::take(input, Some(&stamp), &mut Budget::default());
+            if !self.state().inputs.is_same(input, &stamp, &now) {
+                found.extend(stamp.difference(&now, input.path()));
             }
         }
-        found.sort_unstable();
-        found.dedup();
         found
     }
-}
-
-/// Whether the file could be a module that somebody waits for.
-fn is_python(file: &Path) -> bool {
-    file.extension().is_some_and(|ending| ending == "py")
 }
 
 /// The inputs that change when something happens at `path`: those at the path itself, the listing
@@ -358,4 +352,15 @@ fn concerned_by(state: &State, path: &Path) -> Vec<Input> {
     }
     found.retain(|input| state.graph.has_input(input));
     found
+}
+
+/// Whether the module's file is surely the one that was read, or that the program has written.
+fn is_as_read(stamp: Option<&FileStamp>, file: &Path) -> bool {
+    let now = FileStamp::look(file);
+    stamp.is_some_and(|stamp| stamp.is_surely(&now) || stamp.has_content_of(file))
+}
+
+/// Whether the file could be a module that somebody waits for.
+fn is_python(file: &Path) -> bool {
+    file.extension().is_some_and(|ending| ending == "py")
 }

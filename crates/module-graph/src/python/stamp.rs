@@ -49,7 +49,7 @@ pub(super) enum Stamp {
     Existence(Kind, Option<PathBuf>),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Nothing,
     File,
@@ -91,6 +91,17 @@ impl Stamp {
         }
     }
 
+    /// The paths at which the two differ, as a save would name them.
+    pub(super) fn difference(&self, other: &Self, path: &Path) -> Vec<PathBuf> {
+        match (self, other) {
+            (Self::Listing(Some(one)), Self::Listing(Some(two))) => {
+                let names = changed_names(one, two).into_iter();
+                names.map(|name| path.join(name)).collect()
+            }
+            _ => vec![path.to_path_buf()],
+        }
+    }
+
     /// Whether a reader could not tell the two apart. What is named in `own`, the program's own
     /// files, does not count in a listing.
     pub(super) fn is_same(&self, other: &Self, folder: &Path, own: &FxHashSet<PathBuf>) -> bool {
@@ -105,6 +116,23 @@ impl Stamp {
             _ => false,
         }
     }
+}
+
+/// The names in a folder that are in one of two listings only, or of another kind there.
+fn changed_names(one: &[(OsString, Kind)], two: &[(OsString, Kind)]) -> Vec<OsString> {
+    let missing = |from: &[(OsString, Kind)], of: &[(OsString, Kind)]| {
+        let there: FxHashSet<_> = from
+            .iter()
+            .map(|(name, kind)| (name.clone(), *kind))
+            .collect();
+        let of = of.iter().filter(|entry| !there.contains(*entry));
+        of.map(|(name, _)| name.clone()).collect::<Vec<_>>()
+    };
+    let mut names = missing(one, two);
+    names.extend(missing(two, one));
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// The names in a folder. Python's bytecode folders come and go with the imports, not with an edit.
@@ -169,6 +197,17 @@ impl FileStamp {
     /// Whether what looks like `now` surely holds what it held.
     pub(super) fn is_surely(&self, now: &Self) -> bool {
         self.kind == now.kind && self.look == now.look && (!self.is_fresh || self.look.is_none())
+    }
+
+    /// Looks at the file and reads it.
+    pub(super) fn take(path: &Path, budget: &mut Budget) -> Self {
+        Self::look(path).with_content(path, budget)
+    }
+
+    /// Whether the file holds what it held, if that was read.
+    pub(super) fn has_content_of(&self, path: &Path) -> bool {
+        let now = || fs::read(path).ok().map(|bytes| hash(&bytes));
+        self.content.is_some_and(|content| now() == Some(content))
     }
 
     fn with_content(mut self, path: &Path, budget: &mut Budget) -> Self {

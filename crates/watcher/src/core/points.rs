@@ -92,7 +92,11 @@ impl Core {
             return;
         };
         match stat.kind {
-            _ if !first => self.point_changed(now, point),
+            _ if !first => {
+                // Covering its directory has made it known, but nobody was told.
+                self.table.remove(point);
+                self.point_changed(now, point);
+            }
             Kind::File | Kind::Link if self.table.get(point).is_none() => {
                 self.table.insert(point, Known::new(&stat));
             }
