@@ -21,6 +21,9 @@ pub(super) fn mark(engine: &'static Engine, py: Python<'_>, files: &[PathBuf]) -
         engine.mark_inputs(file);
         let modules = engine.state().graph.at_path(file).to_vec();
         let exists = file.is_file();
+        if !modules.is_empty() {
+            engine.forget_bytecode(file);
+        }
         for module in modules {
             engine.state().graph.file_written(module);
             if !exists {
