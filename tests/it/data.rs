@@ -504,3 +504,43 @@ fn d27_folders_of_others_are_not_watched_for_data() {
     let watches = hmr.inotify_watches();
     assert!(watches < 50, "{watches} watches");
 }
+
+#[test]
+fn settings_that_the_program_makes_when_there_are_none_are_data() {
+    let project = reading(
+        "made = not os.path.exists('cfg.json')\n\
+         if made:\n    with open('cfg.json', 'w') as file:\n        json.dump({'x': 1}, file)\n\
+         X = [made, json.load(open('cfg.json'))['x'], sorted(os.listdir('.')) != []]",
+        &[],
+    );
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V [True, 1, True]");
+
+    hmr.expect_nothing(|_| ());
+    hmr.save("cfg.json", "{\"x\": 2}")
+        .expect(&["m", "main"], &["m", "V [False, 2, True]"]);
+    hmr.edit("cfg.json", |p| p.delete("cfg.json"))
+        .expect(&["m", "main"], &["m", "V [True, 1, True]"]);
+    hmr.expect_nothing(|_| ());
+}
+
+#[test]
+fn a_file_that_one_module_writes_for_another_is_read_again() {
+    let writer = |value: u32| format!("open('out.txt', 'w').write('{value}')\nprint('writer')\n");
+    let project = Project::new(&[
+        ("sentinel.py", "TICK = 0\n"),
+        ("writer.py", &writer(1)),
+        ("reader.py", "X = open('out.txt').read()\nprint('reader')\n"),
+        (
+            "main.py",
+            "import sentinel, writer, reader\nprint('V', reader.X)\n",
+        ),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1");
+
+    hmr.expect_nothing(|_| ());
+    hmr.save("writer.py", &writer(2))
+        .expect(&["writer", "reader", "main"], &["writer", "reader", "V 2"]);
+    hmr.expect_nothing(|_| ());
+}

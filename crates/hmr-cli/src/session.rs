@@ -87,7 +87,7 @@ impl Session {
     ///
     /// If the program does not exist. What it raises is reported, not returned.
     pub fn run(mut self, py: Python<'_>) -> Result<u8> {
-        let mut saves = Saves::receive(py, Arc::clone(&self.watcher))?;
+        let mut saves = Saves::receive(py, self.engine, Arc::clone(&self.watcher))?;
         let status = self.run_until_interrupted(py, &mut saves);
         if self.is_child() {
             // The watcher's threads are the parent's.
@@ -281,7 +281,7 @@ struct Saves {
 }
 
 impl Saves {
-    fn receive(py: Python<'_>, watcher: Arc<Watcher>) -> Result<Self> {
+    fn receive(py: Python<'_>, engine: &'static Engine, watcher: Arc<Watcher>) -> Result<Self> {
         let (mut waker, sleeper) = wake::pair(py)?;
         let waiting = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&waiting);
@@ -289,9 +289,14 @@ impl Saves {
         let thread = without_signals(py, || {
             thread.spawn(move || {
                 while let Some(batch) = watcher.next(None) {
+                    let mut files = paths_of(&batch);
+                    if batch.rescanned() {
+                        // Folders that came and went meanwhile are in no watcher's table.
+                        files.extend(engine.unseen_changes(&engine.inputs()));
+                    }
                     sink.lock()
                         .unwrap_or_else(PoisonError::into_inner)
-                        .extend(paths_of(&batch));
+                        .extend(files);
                     waker.wake();
                 }
             })

@@ -39,6 +39,7 @@ mod mark;
 mod module_type;
 mod namespace;
 mod own;
+mod own_files;
 mod places;
 mod probes;
 mod reads;

@@ -105,7 +105,7 @@ fn note(py: Python<'_>, event: &Event, arguments: &Bound<'_, PyTuple>) {
     match event {
         Event::Opens if is_write(arguments) => {
             if let Some(path) = path(0) {
-                engine.note_written(py, &path);
+                engine.note_written(&path, false);
             }
         }
         Event::Opens | Event::Lists => {
@@ -123,7 +123,7 @@ fn note(py: Python<'_>, event: &Event, arguments: &Bound<'_, PyTuple>) {
         }
         Event::Writes(places) => {
             for path in places.iter().filter_map(|&place| path(place)) {
-                engine.note_written(py, &path);
+                engine.note_written(&path, false);
             }
         }
         Event::Connects => {
@@ -131,7 +131,7 @@ fn note(py: Python<'_>, event: &Event, arguments: &Bound<'_, PyTuple>) {
             for end in BESIDE_DATABASE {
                 let mut file = database.clone().into_os_string();
                 file.push(end);
-                engine.note_written(py, file.as_ref());
+                engine.note_written(file.as_ref(), true);
             }
         }
     }

@@ -3,28 +3,23 @@
 //! Each look at a file, a folder or a path is charged to the load that runs on the thread, with a
 //! stamp of what was there. A save is asked about by comparing stamps.
 //!
-//! What the program writes is its own. It is no input for whoever watches: a counter, a log or a
-//! database would make the program run for ever. Inside of one batch it is: a load that writes what
-//! others have read makes them run again, and one that writes a module's source makes the import
-//! that follows get the new one.
+//! What the program writes is its own (`own_files`) and is not watched. Inside of one batch it counts:
+//! a load that writes what others have read makes them run again, and one that writes a module's
+//! source makes the import that follows get the new one.
 
 use std::path::{Path, PathBuf};
 
 use hmr_signals::graph::NodeId;
-use pyo3::prelude::*;
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 
 use super::{
     engine::{Engine, State},
+    own_files::OwnFiles,
     places::{self, Folders},
     reads,
     stamp::{Budget, FileStamp, Stamp},
 };
 use crate::{Input, ModuleId};
-use rustc_hash::FxHashMap;
-
-/// From how many on files of the program's own are looked through for those that have gone.
-const MANY: usize = 1_000;
 
 /// What a load looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +33,7 @@ pub(super) enum Look {
 #[derive(Default)]
 pub(super) struct Inputs {
     stamps: FxHashMap<Input, Stamp>,
-    /// What the program made, wrote, moved or removed.
-    own: FxHashSet<PathBuf>,
-    own_limit: usize,
+    own: OwnFiles,
     folders: Folders,
     budget: Budget,
     /// What is to be watched has changed since it was last asked for.
@@ -55,23 +48,35 @@ impl Inputs {
 
     /// Whether the program writes `path` itself.
     pub(super) fn is_own(&self, path: &Path) -> bool {
-        self.own.contains(path)
+        self.own.contain(path)
     }
 
     fn is_same(&self, input: &Input, one: &Stamp, two: &Stamp) -> bool {
         one.is_same(two, input.path(), &self.own)
     }
 
-    /// Keeps the set of own files from growing with each temporary file that a load makes.
     fn prune(&mut self) {
-        if self.own.len() > self.own_limit.max(MANY) {
-            let stamps = &self.stamps;
-            let is_input = |path: &PathBuf| {
-                stamps.contains_key(&Input::File(path.clone()))
-                    || stamps.contains_key(&Input::Existence(path.clone()))
-            };
-            self.own.retain(|path| path.exists() || is_input(path));
-            self.own_limit = self.own.len() * 2;
+        let stamps = &self.stamps;
+        self.own.prune(|path| {
+            stamps.contains_key(&Input::File(path.to_path_buf()))
+                || stamps.contains_key(&Input::Existence(path.to_path_buf()))
+        });
+    }
+
+    /// A file of the program's own is read, and an input like any other from now on. That it is
+    /// there is the program's own doing, and no news to whoever asked before.
+    fn release(&mut self, path: &Path) {
+        if !self.own.release(path) {
+            return;
+        }
+        self.is_news = true;
+        let existence = Input::Existence(path.to_path_buf());
+        if let Some(stamp) = self.stamps.get_mut(&existence) {
+            *stamp = Stamp::take(&existence, None, &mut self.budget);
+        }
+        let listing = path.parent().map(|folder| Input::Listing(folder.into()));
+        if let Some(stamp) = listing.and_then(|listing| self.stamps.get_mut(&listing)) {
+            stamp.add(path);
         }
     }
 }
@@ -139,6 +144,9 @@ impl Engine {
         let stamp = Stamp::take(&input, known.as_ref(), &mut budget);
         let mut state = self.state();
         state.inputs.budget = budget;
+        if let Input::File(path) = &input {
+            state.inputs.release(path);
+        }
         let is_changed = known.is_some_and(|known| !state.inputs.is_same(&input, &known, &stamp));
         if is_changed && !state.inputs.is_own(input.path()) {
             // Somebody has read what it was before.
@@ -152,19 +160,16 @@ impl Engine {
         }
     }
 
-    /// The program is about to write, make, move or remove what is at `path`.
-    pub(super) fn note_written(&self, _py: Python<'_>, path: &Path) {
-        let writer = reads::current();
-        if writer.is_none() && self.state().inputs.stamps.is_empty() {
-            return;
-        }
+    /// The program is about to write, make, move or remove what is at `path`; `for_ever` if it may
+    /// do so again unseen.
+    pub(super) fn note_written(&self, path: &Path, for_ever: bool) {
         let Some(path) = self.place(path) else { return };
+        let writer = reads::current();
         let mut state = self.state();
         let concerned = concerned_by(&state, &path);
-        if writer.is_none() && concerned.is_empty() {
-            return;
+        if state.inputs.own.insert(path.clone(), for_ever) {
+            state.inputs.is_news |= !concerned.is_empty();
         }
-        state.inputs.is_news |= state.inputs.own.insert(path.clone());
         let Some(writer) = writer else { return };
         for input in concerned {
             if !state.graph.has_read_input_since(writer, &input) {
@@ -262,12 +267,17 @@ impl Engine {
     /// than at the last call.
     pub fn inputs_to_watch(&self) -> Option<Vec<Input>> {
         let mut state = self.state();
-        if !std::mem::take(&mut state.inputs.is_news) {
-            return None;
-        }
+        let is_news = std::mem::take(&mut state.inputs.is_news);
+        drop(state);
+        is_news.then(|| self.inputs())
+    }
+
+    /// What the program has read besides modules, sorted, without what it writes itself.
+    pub fn inputs(&self) -> Vec<Input> {
+        let state = self.state();
         let is_own = |input: &&Input| state.inputs.is_own(input.path());
         let inputs = state.graph.inputs().into_iter();
-        Some(inputs.filter(|input| !is_own(input)).cloned().collect())
+        inputs.filter(|input| !is_own(input)).cloned().collect()
     }
 
     /// Those of `files` that may be news to the program: not what nobody has read, nor what the

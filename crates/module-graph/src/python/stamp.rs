@@ -18,6 +18,7 @@ use std::{
 
 use rustc_hash::{FxHashSet, FxHasher};
 
+use super::own_files::OwnFiles;
 use crate::Input;
 
 /// Larger files are not compared by content.
@@ -91,6 +92,20 @@ impl Stamp {
         }
     }
 
+    /// Adds to a listing what is at `path`, in its folder, now.
+    pub(super) fn add(&mut self, path: &Path) {
+        let (Self::Listing(Some(names)), Some(name)) = (self, path.file_name()) else {
+            return;
+        };
+        let Ok(data) = fs::symlink_metadata(path) else {
+            return;
+        };
+        let mut all: Vec<_> = names.iter().filter(|(n, _)| n != name).cloned().collect();
+        all.push((name.to_owned(), Kind::of(data.file_type())));
+        all.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        *names = all.into();
+    }
+
     /// The paths at which the two differ, as a save would name them.
     pub(super) fn difference(&self, other: &Self, path: &Path) -> Vec<PathBuf> {
         match (self, other) {
@@ -104,11 +119,11 @@ impl Stamp {
 
     /// Whether a reader could not tell the two apart. What is named in `own`, the program's own
     /// files, does not count in a listing.
-    pub(super) fn is_same(&self, other: &Self, folder: &Path, own: &FxHashSet<PathBuf>) -> bool {
+    pub(super) fn is_same(&self, other: &Self, folder: &Path, own: &OwnFiles) -> bool {
         match (self, other) {
             (Self::File(one), Self::File(two)) => one.is_same(two),
             (Self::Listing(Some(one)), Self::Listing(Some(two))) => {
-                let counts = |entry: &&(OsString, Kind)| !own.contains(&folder.join(&entry.0));
+                let counts = |entry: &&(OsString, Kind)| !own.contain(&folder.join(&entry.0));
                 one == two || one.iter().filter(counts).eq(two.iter().filter(counts))
             }
             (Self::Listing(None), Self::Listing(None)) => true,
