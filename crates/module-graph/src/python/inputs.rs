@@ -120,7 +120,7 @@ impl Engine {
     /// The path in the spelling in which a save is told, if it can be an input.
     fn place(&self, path: &Path) -> Option<PathBuf> {
         let (folder, name) = places::split(path)?;
-        let known = self.state().inputs.folders.get(&folder);
+        let known = self.state().inputs.folders.get(&folder).cloned();
         let real = if let Some(real) = known {
             real
         } else {

@@ -21,22 +21,7 @@ use super::roots::Roots;
 const KERNELS: [&str; 3] = ["/proc", "/sys", "/dev"];
 
 /// Folders that were asked about in this batch: where they really are, if what is in them counts.
-#[derive(Debug, Default)]
-pub(super) struct Folders(FxHashMap<PathBuf, Option<PathBuf>>);
-
-impl Folders {
-    pub(super) fn get(&self, folder: &Path) -> Option<Option<PathBuf>> {
-        self.0.get(folder).cloned()
-    }
-
-    pub(super) fn insert(&mut self, folder: PathBuf, real: Option<PathBuf>) {
-        self.0.insert(folder, real);
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-}
+pub(super) type Folders = FxHashMap<PathBuf, Option<PathBuf>>;
 
 /// The path in an argument of a file function; `None` for a descriptor, and for what is no path.
 pub(super) fn path_of(argument: &Bound<'_, PyAny>) -> Option<PathBuf> {

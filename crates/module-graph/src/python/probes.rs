@@ -202,8 +202,10 @@ unsafe fn note(
         let names = unsafe { Bound::from_borrowed_ptr_or_opt(py, names) };
         let names = names.and_then(|names| names.cast_into::<PyTuple>().ok());
         let called = |wanted: &str| {
-            let mut names = names.iter().flat_map(|names| names.iter());
-            names.position(|name| name.extract::<String>().is_ok_and(|name| name == wanted))
+            names
+                .as_ref()?
+                .iter()
+                .position(|name| name.extract::<String>().is_ok_and(|name| name == wanted))
         };
         // SAFETY: the caller's promise; the named ones come after the `count` others.
         let argument =
