@@ -216,7 +216,7 @@ fn e11_a_file_outside_of_the_project_counts() {
     hmr.wait_stdout("V ['1', 'a']");
 
     hmr.edit(&file.display().to_string(), |_| {
-        outside.save("cfg.txt", "2")
+        outside.save("cfg.txt", "2");
     })
     .expect(&["m", "main"], &["m", "V ['2', 'a']"]);
     let added = list.join("b").display().to_string();
@@ -224,7 +224,7 @@ fn e11_a_file_outside_of_the_project_counts() {
         .expect(&["m", "main"], &["m", "V ['2', 'a', 'b']"]);
     hmr.expect_nothing(|_| outside.save("other.txt", ""));
     hmr.edit(&late.display().to_string(), |_| {
-        outside.save("late/cfg.txt", "")
+        outside.save("late/cfg.txt", "");
     })
     .expect(&["m", "main"], &["m", "V ['2', 'a', 'b', 'late']"]);
 }

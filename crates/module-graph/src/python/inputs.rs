@@ -87,17 +87,19 @@ impl Engine {
         let Some(path) = self.place(path) else { return };
         match look {
             Look::Listing => self.read_input(reader, Input::Listing(path)),
-            Look::Content => {
+            Look::Content => match std::fs::symlink_metadata(&path) {
                 // A link counts as well as what it leads to: either may be replaced.
-                if let Some(target) = self.target_of(&path) {
+                Ok(data) if data.is_symlink() => {
+                    let target = std::fs::canonicalize(&path).ok();
+                    let target = target.and_then(|target| self.place(&target));
                     self.read_input(reader, Input::Existence(path));
-                    self.read_input(reader, Input::File(target));
-                } else if path.is_dir() {
-                    self.note_presence(reader, path);
-                } else {
-                    self.read_input(reader, Input::File(path));
+                    if let Some(target) = target {
+                        self.read_input(reader, Input::File(target));
+                    }
                 }
-            }
+                Ok(data) if data.is_dir() => self.note_presence(reader, path),
+                _ => self.read_input(reader, Input::File(path)),
+            },
             Look::Presence => self.note_presence(reader, path),
         }
     }
@@ -108,13 +110,6 @@ impl Engine {
         if !roots.iter().any(|root| root.starts_with(&path)) {
             self.read_input(reader, Input::Existence(path));
         }
-    }
-
-    fn target_of(&self, path: &Path) -> Option<PathBuf> {
-        let target = path
-            .is_symlink()
-            .then(|| std::fs::canonicalize(path).ok())??;
-        self.place(&target)
     }
 
     /// The path in the spelling in which a save is told, if it can be an input.

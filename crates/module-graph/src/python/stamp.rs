@@ -86,8 +86,14 @@ impl Stamp {
             }
             Input::Listing(path) => Self::Listing(list(path)),
             Input::Existence(path) => {
-                let kind = fs::metadata(path).map_or(Kind::Nothing, |m| Kind::of(m.file_type()));
-                Self::Existence(kind, fs::read_link(path).ok())
+                let kind = |data: Metadata| Kind::of(data.file_type());
+                match fs::symlink_metadata(path) {
+                    Ok(data) if data.is_symlink() => {
+                        let target = fs::metadata(path).map_or(Kind::Nothing, kind);
+                        Self::Existence(target, fs::read_link(path).ok())
+                    }
+                    data => Self::Existence(data.map_or(Kind::Nothing, kind), None),
+                }
             }
         }
     }
