@@ -18,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from worlds import World
+from worlds import DATA, World
 
 HERE = Path(__file__).resolve().parent
 
@@ -48,11 +48,17 @@ class Wrong(Exception):
 def write(folder, files):
     """Makes the folder hold exactly `files`; returns the paths that this changed."""
     changed = []
-    there = {str(p.relative_to(folder)): p for p in Path(folder).rglob("*.py")}
+    there = {
+        str(p.relative_to(folder)): p
+        for p in Path(folder).rglob("*")
+        if p.is_file() and p.parent.name != "__pycache__"
+    }
     for path, p in sorted(there.items()):
         if path not in files:
             p.unlink()
             changed.append(path)
+            if p.parent.name == "data" and not any(p.parent.iterdir()):
+                p.parent.rmdir()
     for path, text in sorted(files.items()):
         p = Path(folder, path)
         if not p.exists() or p.read_text() != text:
@@ -194,7 +200,8 @@ def main():
     parser.add_argument("--keep-going", action="store_true", help="show every failing seed, shrink none")
     options = parser.parse_args()
     kept = [int(line.split()[0]) for line in (HERE / "seeds.txt").read_text().splitlines() if line[:1].isdigit()]
-    seeds = [*kept, *range(options.first, options.first + options.count)]
+    # Every second world has data files.
+    seeds = [*kept, *(options.first + n // 2 + n % 2 * DATA for n in range(options.count))]
     cold = Worker("cold")
     failed = []
     for seed in seeds:

@@ -4,9 +4,14 @@ A world is a set of modules, each a list of statements. Names tell their kind: `
 a list, `F1` a function without arguments that returns a number, `K1` a class that can be created
 without arguments and has a number `A` and a method `m()`. So a random statement can use any name
 that is in sight, and most worlds run; those that do not must fail hot as they fail cold.
+
+Worlds of seeds from `DATA` on have data files too, `data/d0` to `data/d3` beside the modules and in
+each package. Modules read them, list the folder and ask whether they are there.
 """
 
 import random
+
+DATA = 1_000_000
 
 
 class World:
@@ -17,6 +22,11 @@ class World:
         self.modules = {}
         self.broken = {}
         self.counter = 0
+        self.has_data = seed >= DATA
+        self.data = {}
+        if self.has_data:
+            for _ in range(4):
+                self.edit_data()
         for _ in range(self.random.randint(2, 7)):
             self.add_module()
         self.modules["main"] = self.imports_of_all()
@@ -71,6 +81,8 @@ class World:
     # Statements.
 
     def statement(self, here, earlier):
+        if self.has_data and self.random.random() < 0.25:
+            return self.data_statement(here, earlier)
         make = self.random.choices(
             [self.number, self.list, self.function, self.klass, self.read, self.from_import, self.late,
              self.conditional, self.star, self.decorated, self.optional, self.instance],
@@ -164,11 +176,42 @@ class World:
             return self.klass(here, earlier)
         return f"I{self.fresh('o')} = {self.random.choice(classes)}()"
 
+    # Statements about data files.
+
+    def data_statement(self, here, earlier):
+        name = f"d{self.random.randint(0, 3)}"
+        os = "__import__('os')"
+        folder = f"{os}.path.join({os}.path.dirname(__file__), 'data')"
+        path = f"{os}.path.join({folder}, '{name}')"
+        value = self.fresh("I")
+        return self.random.choice([
+            f"{value} = int(open({path}).read())",
+            f"try:\n    {value} = int(open({path}).read())\nexcept OSError:\n    {value} = -1",
+            f"{value} = {os}.path.exists({path})",
+            f"{value} = __import__('pathlib').Path({path}).is_file()",
+            f"{value} = {os}.path.isdir({folder})",
+            f"{value} = int(open({path}).read()) if {os}.path.exists({path}) else -1",
+            f"{self.fresh('L')} = sorted({os}.listdir({folder})) if {os}.path.isdir({folder}) else []",
+            f"{self.fresh('L')} = sorted(__import__('glob').glob('d*', root_dir={folder}))",
+            f"def {self.fresh('F')}():\n    return int(open({path}).read()) if {os}.path.exists({path}) else -1",
+        ])
+
     # Edits.
+
+    def edit_data(self):
+        """A data file is written, or goes."""
+        path = f"{self.random.choice(['', '', 'pa/', 'pb/'])}data/d{self.random.randint(0, 3)}"
+        if self.random.random() < 0.3:
+            self.data.pop(path, None)
+        else:
+            self.data[path] = self.random.choice([str(self.random.randint(0, 9))] * 9 + ["no number"])
 
     def edit(self):
         """One batch: one to three edits at once."""
         for _ in range(self.random.choices([1, 2, 3], [6, 2, 1])[0]):
+            if self.has_data and self.random.random() < 0.4:
+                self.edit_data()
+                continue
             edit = self.random.choices(
                 [self.change, self.insert, self.remove, self.comment, self.breakage, self.repair,
                  self.delete_module, self.new_module, self.toggle_optional, self.revalue],
@@ -243,7 +286,7 @@ class World:
             self.modules = {name: [f"I0 = {self.random.randint(0, 9)}"], **self.modules}
 
     def files(self):
-        found = {}
+        found = dict(self.data)
         for module, statements in self.modules.items():
             path = module.replace(".", "/")
             if module in ("pa", "pb"):

@@ -17,6 +17,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::ModuleName;
 
+mod inputs;
+
+pub use inputs::Input;
+
 /// A module of a [`ModuleGraph`]. Ids order as the modules were first imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModuleId(u32);
@@ -99,7 +103,8 @@ pub struct ModuleGraph {
     by_name: FxHashMap<ModuleName, ModuleId>,
     by_path: FxHashMap<PathBuf, Vec<ModuleId>>,
     roles: FxHashMap<NodeId, (ModuleId, Role)>,
-    /// Outputs told as changed since [`ModuleGraph::begin_batch`]: the reasons of later runs.
+    inputs: inputs::Inputs,
+    /// Outputs and inputs told as changed since [`ModuleGraph::begin_batch`]: the reasons of later runs.
     changed: FxHashSet<NodeId>,
 }
 

@@ -16,7 +16,7 @@ mod source;
 mod update;
 mod why;
 
-pub use graph::{ModuleGraph, ModuleId, Read};
+pub use graph::{Input, ModuleGraph, ModuleId, Read};
 pub use name::{InvalidModuleName, ModuleName};
 pub use update::{Exit, Failure, Reason, Rerun, Update};
 pub use why::Chain;

@@ -14,6 +14,8 @@
 //! | `finder`, `loader`, `bytecode`, `source` | from a module's name to its code |
 //! | `module_type`, `reads` | which name was read, by whom |
 //! | `calls`, `units`, `opcodes` | which definition was executed, and what that needs |
+//! | `inputs`, `stamp` | what was read besides modules, and whether it changed |
+//! | `audit`, `probes`, `frames`, `places` | seeing files opened, folders listed, paths probed |
 //! | `namespace`, `equality`, `recorder`, `bindings` | what a rerun changed |
 //! | `entry` | what `__main__` is |
 //! | `roots` | which files are the user's |
@@ -23,6 +25,7 @@
 
 pub mod embed;
 
+mod audit;
 mod bindings;
 mod bytecode;
 mod calls;
@@ -31,18 +34,24 @@ mod entry;
 mod equality;
 mod errors;
 mod finder;
+mod frames;
+mod inputs;
 mod loader;
 mod mark;
 mod module_type;
 mod namespace;
 mod opcodes;
 mod own;
+mod own_files;
+mod places;
+mod probes;
 mod reads;
 mod recorder;
 mod roots;
 mod run;
 mod settle;
 mod source;
+mod stamp;
 mod units;
 
 pub use engine::{Engine, InstallError};

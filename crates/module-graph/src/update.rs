@@ -5,7 +5,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::ModuleName;
+use crate::{Input, ModuleName};
 
 /// The outcome of one batch of saves.
 #[derive(Debug, Default, Clone)]
@@ -60,6 +60,8 @@ pub enum Reason {
     Edited,
     /// It had read these names, and their values changed.
     Read(Vec<(ModuleName, String)>),
+    /// It had read these files, listings or probes, and what they give changed.
+    Data(Vec<Input>),
     /// Its last run raised, so it was tried again.
     Retried,
 }

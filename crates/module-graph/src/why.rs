@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{ModuleName, Reason, Rerun, Update};
+use crate::{Input, ModuleName, Reason, Rerun, Update};
 
 /// A read, as [`Reason::Read`] holds it, in words that follow `it`: `read config.HOST`.
 fn read(module: &ModuleName, name: &str) -> String {
@@ -13,6 +13,18 @@ fn read(module: &ModuleName, name: &str) -> String {
             Some(unit) => format!("called {module}.{unit}"),
             None => format!("read {module}.{name}"),
         },
+    }
+}
+
+/// In words that follow `it`: `read data/config.json`.
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = match self {
+            Self::File(_) => "read",
+            Self::Listing(_) => "listed",
+            Self::Existence(_) => "looked for",
+        };
+        write!(f, "{verb} {}", self.path().display())
     }
 }
 
@@ -35,6 +47,10 @@ impl fmt::Display for Reason {
             Self::Read(reads) => {
                 let reads = reads.iter().map(|(module, name)| read(module, name));
                 write!(f, "it {}", few(&reads.collect::<Vec<_>>()))
+            }
+            Self::Data(inputs) => {
+                let inputs = inputs.iter().map(ToString::to_string);
+                write!(f, "it {}", few(&inputs.collect::<Vec<_>>()))
             }
         }
     }

@@ -8,6 +8,7 @@
 mod flush;
 mod hashing;
 mod links;
+mod points;
 mod renames;
 mod rescan;
 mod roots;
@@ -27,6 +28,8 @@ use crate::watch::Content;
 use hashing::Hashing;
 pub(crate) use hashing::hash_of_bytes;
 use links::Links;
+pub(crate) use points::PointSet;
+pub use points::Points;
 use renames::Renames;
 use rescan::Rescan;
 use roots::Roots;
@@ -66,6 +69,8 @@ pub(crate) struct Core {
     hashing: Hashing,
     /// Files that were written for certain, for those whose content is not compared.
     written: FxHashSet<PathBuf>,
+    /// Points that were not known as files when something happened to them.
+    point_dirs: FxHashSet<PathBuf>,
     /// Directories that vanished with known files in them.
     dropped: Vec<PathBuf>,
     /// What a tool is about to write itself: the hash, and until when to believe it.
@@ -101,6 +106,7 @@ impl Core {
             rescan: Rescan::default(),
             hashing: Hashing::default(),
             written: FxHashSet::default(),
+            point_dirs: FxHashSet::default(),
             dropped: Vec::new(),
             expected: BTreeMap::new(),
             returned: VecDeque::new(),
@@ -291,7 +297,12 @@ impl Core {
 
     /// Whether to enter the directory at `path`.
     fn is_entered(&self, path: &Path) -> bool {
+        let in_flat = || {
+            let root = self.roots.of(path);
+            root.is_some_and(|root| self.matcher.points.is_flat(&root))
+        };
         path.parent().is_some_and(|dir| self.table.is_live(dir))
+            && !in_flat()
             && self
                 .roots
                 .iter()
@@ -312,6 +323,9 @@ impl Core {
     /// `path` is new, or newly named if there is a `cookie`.
     fn appeared(&mut self, now: Duration, path: &Path, cookie: u64) {
         if self.roots.contains(path) {
+            if self.matcher.points.contain(path) {
+                self.point_changed(now, path);
+            }
             self.root_appeared(now, path);
             return;
         }
@@ -327,6 +341,10 @@ impl Core {
                 if dir {
                     self.adopt_found(now, path);
                 }
+                if self.matcher.points.contain(path) {
+                    self.point_changed(now, path);
+                }
+                self.cover_below(now, path);
             }
             stat => {
                 if let Some(from) = from {
@@ -372,6 +390,8 @@ impl Core {
         }
         if self.table.get(path).is_some() {
             self.gone(now, path);
+        } else if self.matcher.points.contain(path) {
+            self.point_changed(now, path);
         } else if self.debouncer.waits(path) && self.files.stat(path, false).is_err() {
             // The consumer has never seen it, and there is nothing to see. (The event alone does not
             // say so: it may be about a directory that had this name before.)

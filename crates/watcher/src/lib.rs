@@ -41,6 +41,7 @@ pub use backend::{Backend, Raw, WatchError};
 pub use builder::{BACKEND_VARIABLE, Builder, Choice};
 pub use change::{Batch, Change};
 pub use clock::{Clock, FakeClock, SystemClock, Wake};
+pub use core::Points;
 pub use debounce::Debounce;
 pub use error::{Error, ErrorKind};
 pub use files::{Disk, Entry, Files, Kind, Stat};

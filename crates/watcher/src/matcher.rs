@@ -4,6 +4,7 @@
 //! them by directory. The nearest one that says anything about a path decides, as in git; a directory
 //! that is left out is never entered, so that what is below it is never asked about.
 
+use crate::core::PointSet;
 use crate::error::{Error, ErrorKind};
 use crate::files::Files;
 use crate::filter::Filter;
@@ -25,6 +26,7 @@ pub(crate) struct Matcher {
     ignore_dirs: Vec<OsString>,
     gitignore: bool,
     ignores: FxHashMap<PathBuf, Gitignore>,
+    pub(crate) points: PointSet,
 }
 
 impl Matcher {
@@ -40,6 +42,7 @@ impl Matcher {
             ignore_dirs: filter.ignore_dirs.clone(),
             gitignore: filter.gitignore,
             ignores: FxHashMap::default(),
+            points: PointSet::default(),
         })
     }
 
@@ -50,7 +53,8 @@ impl Matcher {
             return false;
         };
         let named = |name: &OsStr| self.ignore_dirs.iter().any(|ignored| ignored == name);
-        !path.file_name().is_some_and(named)
+        !self.points.is_flat(root)
+            && !path.file_name().is_some_and(named)
             && !self.exclude.is_match(relative)
             && !self.is_ignored(path, true, own)
     }
@@ -60,6 +64,12 @@ impl Matcher {
         let Ok(relative) = path.strip_prefix(root) else {
             return false;
         };
+        if self.points.contain(path) {
+            return true;
+        }
+        if self.points.is_flat(root) {
+            return false;
+        }
         let included = self.include.as_ref();
         included.is_none_or(|include| include.is_match(relative))
             && !self.exclude.is_match(relative)

@@ -8,7 +8,6 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
-    time::SystemTime,
 };
 
 use hmr_signals::graph::State as NodeState;
@@ -19,8 +18,9 @@ use pyo3::{
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
-    bindings::Bindings, bytecode::Bytecode, calls, entry::Entry, errors, finder::Finder,
-    module_type, own, reads, roots::Roots, settle,
+    audit, bindings::Bindings, bytecode::Bytecode, calls, entry::Entry, errors, finder::Finder,
+    frames, inputs::Inputs, module_type, own, probes::Probes, reads, roots::Roots, settle,
+    stamp::FileStamp,
 };
 use crate::{ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Update};
 
@@ -31,6 +31,7 @@ pub struct Engine {
     state: Mutex<State>,
     roots: Roots,
     bytecode: Bytecode,
+    pub(super) probes: Probes,
     pub(super) entry: OnceLock<Entry>,
     tracked: Py<PyType>,
     pub(super) exec: Py<PyAny>,
@@ -63,6 +64,8 @@ pub(super) struct State {
     pub(super) interrupted: bool,
     /// The modules that an import did not find.
     pub(super) missing: Vec<ModuleId>,
+    /// What was read besides modules.
+    pub(super) inputs: Inputs,
 }
 
 impl State {
@@ -73,6 +76,7 @@ impl State {
         self.runs.clear();
         self.interrupted = false;
         self.rewritten.clear();
+        self.inputs.begin_batch();
     }
 
     /// The id of the module `name`, whose slot exists from now on.
@@ -171,6 +175,8 @@ pub(super) struct Slot {
     pub(super) is_written: bool,
     /// The size of the file that the last load read, in bytes.
     pub(super) source_size: Option<u64>,
+    /// What the file looked like just before it was last read.
+    pub(super) source: Option<FileStamp>,
     /// The names that the last run bound, if it was recorded.
     pub(super) bound: Option<FxHashSet<String>>,
     /// Submodules that failed runs left in the namespace: new to readers once a run goes well.
@@ -226,6 +232,7 @@ impl Engine {
             state: Mutex::default(),
             roots,
             bytecode: Bytecode::new(py)?,
+            probes: Probes::new(py)?,
             entry: OnceLock::new(),
             tracked: module_type::create(py)?.unbind(),
             exec: builtins.getattr("exec")?.unbind(),
@@ -238,6 +245,8 @@ impl Engine {
         ENGINE
             .set(engine)
             .map_err(|_| InstallError::AlreadyInstalled)?;
+        frames::learn(py)?;
+        audit::install(py)?;
         Finder::install(py)?;
         Self::get().ok_or(InstallError::AlreadyInstalled)
     }
@@ -361,7 +370,8 @@ impl Engine {
                 state.slots[id.index()].shown.clone(),
             )
         };
-        let failure = errors::describe(py, name, error, &shown);
+        // The text of the traceback comes from files that nobody's load has asked for.
+        let failure = reads::aside(|| errors::describe(py, name, error, &shown));
         let mut state = self.state();
         state.slots[id.index()].shown.clone_from(&failure.traceback);
         state.update.failures.push(failure);
@@ -446,22 +456,6 @@ impl Engine {
         let state = self.state();
         let alive = state.failed.iter().filter(|&&id| state.is_alive(id));
         alive.map(|&id| state.graph.name(id).clone()).collect()
-    }
-
-    /// The files of loaded modules below `folder` that were written since `time`.
-    pub fn written_since(&self, folder: &Path, time: SystemTime) -> Vec<PathBuf> {
-        let is_new = |path: &&Path| {
-            path.metadata()
-                .and_then(|data| data.modified())
-                .is_ok_and(|modified| modified >= time)
-        };
-        let state = self.state();
-        let paths = state.graph.modules().filter_map(|id| state.graph.path(id));
-        paths
-            .filter(|path| path.starts_with(folder))
-            .filter(is_new)
-            .map(Path::to_path_buf)
-            .collect()
     }
 
     /// The folders of all tracked modules, sorted: what a watcher has to watch besides the roots.

@@ -321,6 +321,7 @@ impl Engine {
             let file = entry.prepare(&main)?;
             self.adopt(ModuleName::main(), Some(file.clone()), &main);
             found = Some(file);
+            self.stamp_source(id);
             entry.code(py, self)
         });
         if let Err(error) = &ran {
@@ -334,6 +335,7 @@ impl Engine {
             self.report_failure(py, id, error);
         }
         self.report(id, Reason::Imported, Vec::new());
+        self.end_batch();
         let done = std::mem::take(&mut self.state().update);
         Ok(Update {
             elapsed: started.elapsed(),

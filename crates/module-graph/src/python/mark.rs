@@ -18,8 +18,12 @@ pub(super) fn mark(engine: &'static Engine, py: Python<'_>, files: &[PathBuf]) -
     forget_import_caches(py);
     let mut removed = Vec::new();
     for file in files {
+        engine.mark_inputs(file);
         let modules = engine.state().graph.at_path(file).to_vec();
         let exists = file.is_file();
+        if !modules.is_empty() {
+            engine.forget_bytecode(file);
+        }
         for module in modules {
             engine.state().file_written(module);
             if !exists {

@@ -56,6 +56,22 @@ pub(super) fn during<R>(py: Python<'_>, module: ModuleId, body: impl FnOnce() ->
     result
 }
 
+/// Runs `body` so that what it reads is nobody's.
+pub(super) fn aside<R>(body: impl FnOnce() -> R) -> R {
+    let _pause = Pause(CURRENT.replace(ptr::null()));
+    body()
+}
+
+struct Pause(*const Load);
+
+impl Drop for Pause {
+    /// The load may have ended meanwhile, or others begun: the list knows.
+    fn drop(&mut self) {
+        let last = LOADS.with_borrow(|loads| loads.last().map_or(ptr::null(), Rc::as_ptr));
+        CURRENT.set(if self.0.is_null() { self.0 } else { last });
+    }
+}
+
 struct Frame(Rc<Load>);
 
 impl Frame {

@@ -29,7 +29,9 @@ impl Roots {
     pub fn new(py: Python<'_>, folders: Vec<PathBuf>) -> PyResult<Self> {
         // `os` lies where the standard library does; asking `sysconfig` would take milliseconds.
         let os: PathBuf = py.import("os")?.getattr("__file__")?.extract()?;
-        let installed = os.parent().map(Path::to_path_buf).into_iter().collect();
+        let library = os.parent().map(Path::to_path_buf);
+        let real = library.as_deref().and_then(|l| l.canonicalize().ok());
+        let installed = library.into_iter().chain(real).collect();
         Ok(Self {
             folders,
             installed,
@@ -60,6 +62,18 @@ impl Roots {
             }
             _ => file.to_path_buf(),
         }
+    }
+
+    /// Whether what is in `folder`, which is free of links, belongs to Python or to a package that
+    /// was installed, in the project or anywhere else.
+    pub(super) fn are_installed(&self, folder: &Path) -> bool {
+        let root = self.folders.iter().find(|root| folder.starts_with(root));
+        let mut libraries = self.installed.iter();
+        libraries.any(|library| folder.starts_with(library))
+            || folder
+                .ancestors()
+                .take_while(|ancestor| root.is_none_or(|root| ancestor != root))
+                .any(is_packages)
     }
 
     fn look_up(&self, folder: &Path) -> (PathBuf, bool) {

@@ -51,6 +51,7 @@ impl Engine {
             None => self.state().slots[id.index()].is_root = true,
         }
         let run = self.run(py, id, Caller::Importlib, || {
+            self.stamp_source(id);
             match self.bytecode().load(py, &file) {
                 Some(code) => Ok(code),
                 None => loader.call_method1("get_code", (name,)),
@@ -333,6 +334,7 @@ impl Engine {
             state.loading == 1
         };
         if is_first {
+            self.probes.put(py, true);
             self.track_reads(py, true);
             calls::loads_began(py);
         }
@@ -347,6 +349,7 @@ impl Engine {
         if is_last {
             calls::loads_ended(py);
             self.track_reads(py, false);
+            self.probes.put(py, false);
         }
     }
 

@@ -25,19 +25,12 @@ pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf
     engine.begin_load(py);
     settle_all(engine, py);
     engine.end_load(py);
+    let files = engine.changed_files(files);
+    engine.end_batch();
 
-    let (done, rewritten) = {
-        let mut state = engine.state();
-        (
-            std::mem::take(&mut state.update),
-            std::mem::take(&mut state.rewritten),
-        )
-    };
+    let done = std::mem::take(&mut engine.state().update);
     Update {
-        files: files
-            .into_iter()
-            .filter(|file| !rewritten.contains(file))
-            .collect(),
+        files,
         removed,
         elapsed: started.elapsed(),
         ..done
@@ -93,10 +86,13 @@ impl Batch<'_> {
             return Reason::Edited;
         }
         let reads = state.graph.changed_reads(module);
-        if reads.is_empty() {
-            Reason::Retried
-        } else {
+        let data = state.graph.changed_inputs(module);
+        if !reads.is_empty() {
             Reason::Read(reads)
+        } else if !data.is_empty() {
+            Reason::Data(data)
+        } else {
+            Reason::Retried
         }
     }
 
@@ -135,7 +131,10 @@ impl Host for Batch<'_> {
 
     fn commit(&self, source: NodeId) -> bool {
         let module = self.engine.state().graph.owner(source);
-        module.is_none_or(|module| self.engine.is_edited(self.py, module))
+        match module {
+            Some(module) => self.engine.is_edited(self.py, module),
+            None => self.engine.has_input_changed(source),
+        }
     }
 
     fn on_cycle(&self, _path: &[NodeId]) -> OnCycle {

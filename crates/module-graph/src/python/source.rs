@@ -74,6 +74,7 @@ impl Engine {
         if let Some(code) = self.state().code_at_hand(py, id) {
             return Ok(code.into_bound(py));
         }
+        self.stamp_source(id);
         let path = self.state().graph.path(id).map(Path::to_path_buf);
         match (self.entry.get().filter(|_| self.is_entry(id)), path) {
             (Some(entry), _) => entry.code(py, self),
@@ -82,16 +83,21 @@ impl Engine {
         }
     }
 
-    /// The code of the source file `path` as it is now. The bytecode cache goes: it knows the
-    /// source's time in whole seconds only, and could pass for the new one's.
-    pub(super) fn compile<'py>(&self, py: Python<'py>, path: &Path) -> PyResult<Bound<'py, PyAny>> {
-        let source = std::fs::read(path)?;
+    /// Removes the bytecode cache of a source file that was saved: it knows the source's time in
+    /// whole seconds only, and could pass for the new one's.
+    pub(super) fn forget_bytecode(&self, path: &Path) {
         let is_users = path
             .parent()
             .is_some_and(|folder| self.roots().contain(folder));
         if let Some(cache) = self.bytecode().cache_of(path).filter(|_| is_users) {
             let _ = std::fs::remove_file(cache);
         }
+    }
+
+    /// The code of the source file `path` as it is now.
+    pub(super) fn compile<'py>(&self, py: Python<'py>, path: &Path) -> PyResult<Bound<'py, PyAny>> {
+        let source = std::fs::read(path)?;
+        self.forget_bytecode(path);
         let options = PyDict::new(py);
         options.set_item("dont_inherit", true)?;
         let source = PyBytes::new(py, &source);

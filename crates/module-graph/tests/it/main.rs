@@ -4,6 +4,7 @@
 mod cpython;
 mod diff;
 mod graph;
+mod inputs;
 mod name;
 mod plan;
 mod program;

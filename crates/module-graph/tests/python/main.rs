@@ -6,7 +6,7 @@
 use std::{fs, path::PathBuf};
 
 use hmr_module_graph::{
-    ModuleName, Reason, Update,
+    Input, ModuleName, Reason, Update,
     python::{Engine, Entry, Roots},
 };
 use pyo3::{prelude::*, types::PyList};
@@ -80,6 +80,7 @@ fn a_program_is_kept_as_a_cold_start_would_make_it() {
         a_failing_module_keeps_its_last_good_state(&project, py);
         a_name_that_the_source_drops_goes(&project, py);
         modules_are_plain_at_rest(py);
+        two_thousand_edits_leave_one_input(&project, py);
     });
 }
 
@@ -172,6 +173,27 @@ fn a_name_that_the_source_drops_goes(project: &Project, py: Python<'_>) {
     assert_eq!(ran(&update), ["config", "__main__"]);
     assert_eq!(lines(py), ["main 4"]);
     assert!(!py.import("config").unwrap().hasattr("PORT").unwrap());
+}
+
+/// Each edit reads another file, writes one of its own and drops it.
+fn two_thousand_edits_leave_one_input(project: &Project, py: Python<'_>) {
+    for n in 0..2_000 {
+        let data = project.folder.join(format!("data{}.txt", n % 7));
+        fs::write(&data, n.to_string()).unwrap();
+        let text = format!(
+            "import os\nHOST = 'z'\nOTHER = int(open({data:?}).read())\n\
+             def port():\n    return 4\ndef host():\n    return HOST\n\
+             open('{data}.{n}', 'w').close()\nos.remove('{data}.{n}')\n",
+            data = data.display()
+        );
+        let update = project.save(py, "config.py", &text);
+        assert!(update.failures.is_empty(), "{:?}", update.failures);
+        assert_eq!(project.engine.inputs(), [Input::File(data)]);
+    }
+    let data = project.folder.join("data5.txt");
+    fs::write(&data, "-1").unwrap();
+    let update = project.engine.update(py, vec![data]);
+    assert!(update.files.is_empty(), "nobody reads it any more");
 }
 
 fn modules_are_plain_at_rest(py: Python<'_>) {

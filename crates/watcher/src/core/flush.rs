@@ -50,6 +50,9 @@ impl Core {
     }
 
     fn look_at(&mut self, now: Duration, path: &Path, effect: &mut Effect) {
+        if self.point_dirs.remove(path) && self.look_at_point(path, effect) {
+            return;
+        }
         let old = self.table.get(path).copied();
         let stat = self.files.stat(path, self.follows(path)).ok();
         let stat = stat.filter(|stat| matches!(stat.kind, Kind::File | Kind::Link));
@@ -75,6 +78,25 @@ impl Core {
                 effect.changes.push(Change::Metadata(path.to_owned()));
             }
             Some(_) => {}
+        }
+    }
+
+    /// Reports a point that is a directory, or has gone without having been known as a file; whether
+    /// it is one of these.
+    fn look_at_point(&self, path: &Path, effect: &mut Effect) -> bool {
+        if self.table.get(path).is_some() {
+            return false;
+        }
+        match self.files.stat(path, self.follows(path)) {
+            Ok(stat) if stat.kind == Kind::Dir => {
+                effect.changes.push(Change::Added(path.to_owned()));
+                true
+            }
+            Ok(_) => false,
+            Err(_) => {
+                effect.changes.push(Change::Removed(path.to_owned()));
+                true
+            }
         }
     }
 

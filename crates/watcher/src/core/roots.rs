@@ -74,6 +74,10 @@ impl Roots {
 impl Core {
     /// Watches `path` from now on; what is there is what the consumer knows.
     pub(crate) fn add_root(&mut self, now: Duration, path: &Path, wait: bool) -> Result<(), Error> {
+        if self.roots.contains(path) && self.matcher.points.unflatten(path) {
+            self.attach(now, path, false);
+            return Ok(());
+        }
         let covered = self.table.is_live(path) || self.table.get(path).is_some();
         if covered || self.roots.contains(path) {
             return Ok(());
