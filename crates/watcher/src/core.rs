@@ -8,9 +8,11 @@
 mod flush;
 mod hashing;
 mod links;
+mod look;
 mod renames;
 mod rescan;
 mod roots;
+mod rules;
 mod sources;
 mod walk;
 
@@ -32,7 +34,7 @@ use rescan::Rescan;
 use roots::Roots;
 use rustc_hash::FxHashSet;
 use sources::Sources;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +68,12 @@ pub(crate) struct Core {
     hashing: Hashing,
     /// Files that were written for certain, for those whose content is not compared.
     written: FxHashSet<PathBuf>,
+    /// Directories and roots that may not be looked at.
+    barred: BTreeSet<PathBuf>,
+    /// Directories above the roots whose ignore files count.
+    ruling: BTreeSet<PathBuf>,
+    /// Directories that are watched for the ignore file in them only.
+    rule_dirs: BTreeSet<PathBuf>,
     /// Directories that vanished with known files in them.
     dropped: Vec<PathBuf>,
     /// What a tool is about to write itself: the hash, and until when to believe it.
@@ -101,6 +109,9 @@ impl Core {
             rescan: Rescan::default(),
             hashing: Hashing::default(),
             written: FxHashSet::default(),
+            barred: BTreeSet::new(),
+            ruling: BTreeSet::new(),
+            rule_dirs: BTreeSet::new(),
             dropped: Vec::new(),
             expected: BTreeMap::new(),
             returned: VecDeque::new(),
@@ -123,6 +134,7 @@ impl Core {
                 core.rules_changed(now, path);
             }),
             Raw::Attrib(path) => self.each(&path, |core, path| {
+                core.permissions_changed(now, path);
                 if core.settings.attributes && core.is_interesting(path) {
                     core.debouncer.complete(now, path);
                 }
@@ -315,6 +327,9 @@ impl Core {
             self.root_appeared(now, path);
             return;
         }
+        if self.roots.lies_on_the_way(path) {
+            self.way_appeared(now, path);
+        }
         self.rules_changed(now, path);
         let from = self.renames.other_half(cookie);
         let file = self.is_interesting(path);
@@ -358,8 +373,8 @@ impl Core {
         if self.roots.contains(path) {
             self.root_vanished(now, path);
         }
-        if self.roots.is_guard(path) {
-            self.guard_vanished(now, path);
+        if self.roots.lies_on_the_way(path) {
+            self.way_vanished(now, path);
         }
         self.rules_changed(now, path);
         if self.dir_missing(now, path) {
@@ -372,7 +387,7 @@ impl Core {
         }
         if self.table.get(path).is_some() {
             self.gone(now, path);
-        } else if self.debouncer.waits(path) && self.files.stat(path, false).is_err() {
+        } else if self.debouncer.waits(path) && self.look(path, false).is_gone() {
             // The consumer has never seen it, and there is nothing to see. (The event alone does not
             // say so: it may be about a directory that had this name before.)
             self.debouncer.remove(path);

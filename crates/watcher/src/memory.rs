@@ -140,7 +140,11 @@ impl Tree {
 
     /// Nothing below a directory that may not be read can be looked at.
     fn check(&self, path: &Path) -> io::Result<()> {
-        match path.ancestors().skip(1).any(|dir| self.unreadable.contains(dir)) {
+        match path
+            .ancestors()
+            .skip(1)
+            .any(|dir| self.unreadable.contains(dir))
+        {
             true => Err(io::ErrorKind::PermissionDenied.into()),
             false => Ok(()),
         }

@@ -227,7 +227,10 @@ impl Watcher {
     /// absolute.
     pub fn remove_path(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = absolute(path.as_ref())?;
-        self.inner.core().remove_root(&path)
+        let now = self.inner.clock.now();
+        self.inner.core().remove_root(now, &path)?;
+        self.inner.inbox.wake();
+        Ok(())
     }
 
     /// Whether a path that was given exists and is watched; `false` while it is lost and waited
