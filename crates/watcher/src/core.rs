@@ -8,6 +8,7 @@
 mod flush;
 mod hashing;
 mod links;
+mod locks;
 mod look;
 mod renames;
 mod rescan;
@@ -29,6 +30,7 @@ use crate::watch::Content;
 use hashing::Hashing;
 pub(crate) use hashing::hash_of_bytes;
 use links::Links;
+use locks::Locks;
 use renames::Renames;
 use rescan::Rescan;
 use roots::Roots;
@@ -64,6 +66,7 @@ pub(crate) struct Core {
     roots: Roots,
     renames: Renames,
     links: Links,
+    locks: Locks,
     rescan: Rescan,
     hashing: Hashing,
     /// Files that were written for certain, for those whose content is not compared.
@@ -106,6 +109,7 @@ impl Core {
             roots: Roots::default(),
             renames: Renames::default(),
             links: Links::default(),
+            locks: Locks::default(),
             rescan: Rescan::default(),
             hashing: Hashing::default(),
             written: FxHashSet::default(),
@@ -180,6 +184,9 @@ impl Core {
             self.look_at_everything(now);
         }
         loop {
+            if !self.debouncer.is_due(now) || self.waits_for_lock(now) {
+                return None;
+            }
             let due = self.debouncer.poll(now)?;
             let batch = self.flush(now, &due.paths, due.settled);
             if self.debouncer.is_empty() {
@@ -221,7 +228,7 @@ impl Core {
             return None;
         }
         let deadlines = [
-            self.debouncer.deadline(),
+            self.locks.look_at().or_else(|| self.debouncer.deadline()),
             self.rescan.at(),
             self.roots.retry_at,
             self.sources.deadline(),
@@ -247,6 +254,11 @@ impl Core {
     /// Looking took `time`.
     pub(crate) fn scans_took(&mut self, now: Duration, time: Duration) {
         self.sources.took(now, time);
+    }
+
+    /// Whether a burst is over, as far as one can tell: more of it may be on its way.
+    pub(crate) fn ends_burst(&mut self, now: Duration) -> bool {
+        !self.paused && self.debouncer.is_burst() && self.debouncer.is_due(now)
     }
 
     /// Returns once every event that was on its way is in the inbox.

@@ -11,7 +11,7 @@
 //! files that vanished wait for each other, and what follows soon belongs to it, so that a program that
 //! is slowed down by others does not arrive in small pieces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub struct Debounce {
     /// still being written holds itself back after its last write. Default 50 ms.
     pub quiet_max: Duration,
     /// The longest time a change may wait while others keep coming. Default 500 ms.
+    ///
+    /// Up to twenty times that while git or Mercurial rewrites the tree, as their locks tell.
     pub max_wait: Duration,
     /// How long a vanished file may take to come back before it is shown as removed or renamed
     /// away; files that vanish meanwhile are waited for as well. Default 30 ms.
@@ -117,8 +119,12 @@ pub(crate) struct Debouncer {
     /// The latest disappearance of a held path, and how many of them are held.
     last_gone: Duration,
     gone: usize,
-    /// Until when changes belong to the burst that was shown last.
-    burst_until: Duration,
+    /// The latest change of any kind.
+    latest: Duration,
+    // What was shown lately, with pauses no longer than twice `quiet_max`. Invariant: at most `BURST`
+    // paths; saving the same file again and again is no burst.
+    run: BTreeSet<PathBuf>,
+    run_last: Duration,
     /// With `quiet_min` zero: until when changes are collected after a batch.
     window: Option<Duration>,
     /// A free path was still being written when its hold was cut.
@@ -142,7 +148,9 @@ impl Debouncer {
             last: Duration::ZERO,
             last_gone: Duration::ZERO,
             gone: 0,
-            burst_until: Duration::ZERO,
+            latest: Duration::ZERO,
+            run: BTreeSet::new(),
+            run_last: Duration::ZERO,
             window: None,
             cut: false,
         }
@@ -151,6 +159,7 @@ impl Debouncer {
     /// `path` changed, completely.
     pub(crate) fn complete(&mut self, now: Duration, path: &Path) {
         self.last = self.last.max(now);
+        self.note(now);
         if self.free.contains_key(path) {
             return;
         }
@@ -160,11 +169,13 @@ impl Debouncer {
 
     /// `path` is being written.
     pub(crate) fn open(&mut self, now: Duration, path: &Path) {
+        self.note(now);
         self.hold(now, path, Why::Open(now));
     }
 
     /// `path`, which the consumer knows, vanished.
     pub(crate) fn gone(&mut self, now: Duration, path: &Path) {
+        self.note(now);
         self.hold(now, path, Why::Gone(now + self.settings.rename_wait));
         self.last_gone = self.last_gone.max(now);
         if self.is_burst() {
@@ -207,14 +218,26 @@ impl Debouncer {
         self.free.len() + self.held.len()
     }
 
+    fn note(&mut self, now: Duration) {
+        self.latest = self.latest.max(now);
+        if now > self.run_last + self.settings.quiet_max * 2 {
+            self.run.clear();
+        }
+    }
+
+    /// The time of the latest change.
+    pub(crate) fn latest(&self) -> Duration {
+        self.latest
+    }
+
     fn set_free(&mut self, path: PathBuf, since: Duration) {
         self.oldest = self.oldest.min(since);
         self.free.insert(path, since);
     }
 
-    /// Whether more than a person has done is waiting.
-    fn is_burst(&self) -> bool {
-        self.free.len() + self.gone >= BURST
+    /// Whether more than a person does at once is waiting, or was shown just now.
+    pub(crate) fn is_burst(&self) -> bool {
+        self.free.len() + self.gone >= BURST || self.run.len() >= BURST
     }
 
     fn unhold(&mut self, path: &Path) -> Option<(PathBuf, Held)> {
@@ -260,7 +283,7 @@ impl Debouncer {
             quiet_max,
             ..
         } = self.settings;
-        if self.last < self.burst_until {
+        if self.run.len() >= BURST {
             return quiet_max.max(quiet_min);
         }
         if quiet_min.is_zero() {
@@ -295,6 +318,17 @@ impl Debouncer {
         })
     }
 
+    /// Whether [`poll`](Self::poll) would take anything at `now`.
+    pub(crate) fn is_due(&mut self, now: Duration) -> bool {
+        self.end_holds(now);
+        self.due_at().is_some_and(|(due_at, _)| due_at <= now)
+    }
+
+    /// Counts [`Debounce::max_wait`] from `now`.
+    pub(crate) fn restart_wait(&mut self, now: Duration) {
+        self.oldest = now;
+    }
+
     /// Takes what is due at `now`.
     pub(crate) fn poll(&mut self, now: Duration) -> Option<Due> {
         self.end_holds(now);
@@ -304,9 +338,9 @@ impl Debouncer {
         }
         let settled = !std::mem::take(&mut self.cut) && quiet_at <= now;
         self.oldest = Duration::MAX;
-        if self.free.len() >= BURST || self.last < self.burst_until {
-            self.burst_until = self.last + self.settings.quiet_max * 2;
-        }
+        let missing = BURST.saturating_sub(self.run.len());
+        self.run.extend(self.free.keys().take(missing).cloned());
+        self.run_last = self.latest;
         if self.settings.quiet_min.is_zero() {
             self.window = Some(now + self.settings.quiet_max);
         }

@@ -76,6 +76,11 @@ impl Inner {
                 core.scans_took(after, after.saturating_sub(now));
             }
             self.drain(&mut core);
+            if core.ends_burst(self.clock.now()) {
+                // The thread that reads events may have had less of the processor than whoever writes.
+                core.barrier();
+                self.drain(&mut core);
+            }
             let now = self.clock.now();
             if let Some(batch) = core.poll(now) {
                 return Some(batch);

@@ -129,6 +129,7 @@ impl Core {
             id: None,
         });
         self.read_rules_above(path);
+        self.find_lock(path);
         self.guard(path);
         self.narrow();
     }
