@@ -140,14 +140,11 @@ impl Tree {
 
     /// Nothing below a directory that may not be read can be looked at.
     fn check(&self, path: &Path) -> io::Result<()> {
-        match path
-            .ancestors()
-            .skip(1)
-            .any(|dir| self.unreadable.contains(dir))
-        {
-            true => Err(io::ErrorKind::PermissionDenied.into()),
-            false => Ok(()),
+        let mut above = path.ancestors().skip(1);
+        if above.any(|dir| self.unreadable.contains(dir)) {
+            return Err(io::ErrorKind::PermissionDenied.into());
         }
+        Ok(())
     }
 
     fn node(&mut self, path: &Path, kind: Kind) -> &mut Node {

@@ -61,10 +61,8 @@ impl Core {
 
     /// Whether a batch that is due must wait for a lock.
     pub(super) fn waits_for_lock(&mut self, now: Duration) -> bool {
-        let there = self.locks.paths.iter();
-        let lock = there
-            .filter_map(|path| self.files.stat(path, false).ok())
-            .next();
+        let mut paths = self.locks.paths.iter();
+        let lock = paths.find_map(|path| self.files.stat(path, false).ok());
         let lock = lock.as_ref().map(id);
         if lock.is_none() || lock == self.locks.given_up {
             self.locks.since = None;
