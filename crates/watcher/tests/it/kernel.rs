@@ -27,8 +27,9 @@ pub(crate) enum Step {
 }
 
 // `c` may be either.
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "/w/r/c",
+    "/w/r/c/f",
     "/w/r/f",
     "/w/r/a/f",
     "/w/r/a/g",
@@ -161,7 +162,7 @@ impl Kernel {
             |kernel: &Self, path: &Path| path.parent().is_some_and(|p| kernel.is_dir(p));
         match step {
             Step::Write(n) if parent_exists(self, file(n)) && !self.is_dir(file(n)) => {
-                self.write(file(n))
+                self.write(file(n));
             }
             Step::Remove(n) if self.ino(file(n)).is_some() => self.remove(file(n)),
             Step::Rename(a, b)

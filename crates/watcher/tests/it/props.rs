@@ -50,8 +50,9 @@ impl Consumer {
             let mut above = path.ancestors().skip(1);
             if let Some(file) = above.find(|above| self.files.contains_key(*above)) {
                 return Err(format!(
-                    "{} is in a file, {file:?}: {batch:?}",
-                    path.display()
+                    "{} is in a file, {}: {batch:?}",
+                    path.display(),
+                    file.display()
                 ));
             }
         }
