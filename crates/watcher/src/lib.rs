@@ -26,6 +26,7 @@ mod debounce;
 mod error;
 mod files;
 mod filter;
+mod globs;
 mod inbox;
 mod matcher;
 mod memory;

@@ -76,6 +76,11 @@ impl Inner {
                 core.scans_took(after, after.saturating_sub(now));
             }
             self.drain(&mut core);
+            if core.ends_burst(self.clock.now()) {
+                // The thread that reads events may have had less of the processor than whoever writes.
+                core.barrier();
+                self.drain(&mut core);
+            }
             let now = self.clock.now();
             if let Some(batch) = core.poll(now) {
                 return Some(batch);
@@ -227,7 +232,10 @@ impl Watcher {
     /// absolute.
     pub fn remove_path(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = absolute(path.as_ref())?;
-        self.inner.core().remove_root(&path)
+        let now = self.inner.clock.now();
+        self.inner.core().remove_root(now, &path)?;
+        self.inner.inbox.wake();
+        Ok(())
     }
 
     /// Also reports these paths, whatever the filter says, in place of those of the last call.

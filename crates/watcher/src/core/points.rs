@@ -73,7 +73,7 @@ impl Core {
         for path in kept.chain(points.folders.intersection(&old.folders)) {
             self.note_missing(path);
         }
-        self.drop_needless_roots(&points);
+        self.drop_needless_roots(now, &points);
     }
 
     /// Sees to it that the point is watched. At the start (`first`) what is there is known; later
@@ -152,7 +152,7 @@ impl Core {
         }
     }
 
-    fn drop_needless_roots(&mut self, points: &Points) {
+    fn drop_needless_roots(&mut self, now: Duration, points: &Points) {
         let set = &self.matcher.points;
         let mut needed: FxHashSet<&Path> = points.folders.iter().map(PathBuf::as_path).collect();
         for point in points.names.iter().chain(&points.folders) {
@@ -171,7 +171,7 @@ impl Core {
             .collect();
         for root in needless {
             // It may have been lost meanwhile; either way it is watched no more.
-            let _ = self.remove_root(&root);
+            let _ = self.remove_root(now, &root);
             self.matcher.points.flat.remove(&root);
         }
     }
