@@ -45,6 +45,7 @@ pub(super) struct State {
     pub(super) graph: ModuleGraph,
     pub(super) slots: Vec<Slot>,
     by_object: FxHashMap<usize, ModuleId>,
+    modules: module_type::Modules,
     /// What the update that is under way has done so far.
     pub(super) update: Update,
     /// The modules whose files it is about.
@@ -89,29 +90,56 @@ impl State {
         while let Some(node) = self.graph.core().next_queued() {
             waiting.extend(self.graph.owner(node));
         }
-        waiting.retain(|&id| self.is_alive(id));
+        // Most have settled since, each before somebody who read it.
+        waiting.retain(|&id| self.graph.state(id) != NodeState::Clean);
+        let mut known = FxHashMap::default();
+        waiting.retain(|&id| self.is_alive_by(id, &mut known));
         waiting
     }
 
     /// Whether the module is the entry, or was imported by nobody's load (a function did it later),
     /// or something that is alive imports it.
     pub(super) fn is_alive(&self, id: ModuleId) -> bool {
+        self.is_alive_by(id, &mut FxHashMap::default())
+    }
+
+    /// The same, for many modules in turn: `known` has the answers so far.
+    fn is_alive_by(&self, id: ModuleId, known: &mut FxHashMap<ModuleId, bool>) -> bool {
         let is_root = |id: ModuleId| {
-            *self.graph.name(id) == ModuleName::main() || self.slots[id.index()].is_root
+            self.slots[id.index()].is_root || self.graph.name(id).as_str() == ModuleName::MAIN
         };
-        let mut seen = FxHashSet::default();
+        // Each module with the one through which it was reached: what is between it and `id`.
+        let mut reached_by = FxHashMap::from_iter([(id, id)]);
         let mut pending = vec![id];
+        let mut alive = None;
         while let Some(id) = pending.pop() {
-            if is_root(id) {
+            match known.get(&id) {
+                Some(false) => continue,
+                Some(true) => alive = Some(id),
+                None if is_root(id) => alive = Some(id),
+                None => {}
+            }
+            if alive.is_some() {
+                break;
+            }
+            for importer in self.graph.importers(id) {
+                reached_by.entry(importer).or_insert_with(|| {
+                    pending.push(importer);
+                    id
+                });
+            }
+        }
+        let Some(mut step) = alive else {
+            known.extend(reached_by.into_keys().map(|id| (id, false)));
+            return false;
+        };
+        loop {
+            known.insert(step, true);
+            if step == id {
                 return true;
             }
-            pending.extend(
-                self.graph
-                    .importers(id)
-                    .filter(|&importer| seen.insert(importer)),
-            );
+            step = reached_by[&step];
         }
-        false
     }
 
     /// Forgets the object of a module that is loaded no more. Drop it without the lock.
@@ -119,6 +147,7 @@ impl State {
     pub(super) fn release(&mut self, id: ModuleId) -> Option<Py<PyModule>> {
         let object = self.slots[id.index()].object.take()?;
         self.by_object.remove(&(object.as_ptr() as usize));
+        self.modules.unset(id);
         Some(object)
     }
 
@@ -240,14 +269,6 @@ impl Engine {
         settle::update(self, py, files)
     }
 
-    pub(super) fn new_module<'py>(
-        &self,
-        py: Python<'py>,
-        name: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        self.tracked.bind(py).call1((name,))
-    }
-
     /// Whether reads of `module` can be seen while it is tracked.
     pub(super) fn has_known_type(&self, module: &Bound<'_, PyModule>) -> bool {
         let class = module.get_type();
@@ -256,24 +277,13 @@ impl Engine {
 
     /// Turns the reads of all modules into tracked ones, or back into plain ones.
     pub(super) fn track_reads(&self, py: Python<'_>, on: bool) {
-        let modules: Vec<_> = {
-            let state = self.state();
-            state
-                .slots
-                .iter()
-                .filter_map(|s| Some(s.object.as_ref()?.clone_ref(py)))
-                .collect()
-        };
         let tracked = self.tracked.bind(py);
-        for module in modules {
-            let module = module.bind(py);
-            let swapped = if on {
-                module_type::arm(module, tracked)
-            } else {
-                module_type::disarm(module, tracked)
-            };
-            // A module that refuses keeps its type; see `is_opaque`.
-            errors::forgive(py, swapped);
+        let plain = py.get_type::<PyModule>();
+        let state = self.state();
+        if on {
+            state.modules.swap_types(&plain, tracked);
+        } else {
+            state.modules.swap_types(tracked, &plain);
         }
     }
 
@@ -296,16 +306,22 @@ impl Engine {
             let old_object = state.release(id);
             let slot = &mut state.slots[id.index()];
             let shown = slot.shown.clone();
-            let object = Some(object.clone().unbind());
             let old_slot = std::mem::replace(
                 slot,
                 Slot {
-                    object,
+                    object: Some(object.clone().unbind()),
                     shown,
                     ..Slot::default()
                 },
             );
             state.by_object.insert(address, id);
+            state.modules.set(id, object);
+            if state.loading > 0 {
+                let plain = object.py().get_type::<PyModule>();
+                state
+                    .modules
+                    .swap_type(id, &plain, self.tracked.bind(object.py()));
+            }
             (id, (old_object, old_slot))
         };
         drop(replaced);
@@ -438,12 +454,7 @@ impl Engine {
     /// The folders of all tracked modules, sorted: what a watcher has to watch besides the roots.
     pub fn folders(&self) -> Vec<PathBuf> {
         let state = self.state();
-        let folders: FxHashSet<_> = state
-            .graph
-            .modules()
-            .filter_map(|id| state.graph.path(id)?.parent().map(Path::to_path_buf))
-            .collect();
-        let mut folders: Vec<_> = folders.into_iter().collect();
+        let mut folders: Vec<_> = state.graph.folders().map(Path::to_path_buf).collect();
         folders.sort_unstable();
         folders
     }

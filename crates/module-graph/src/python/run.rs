@@ -4,11 +4,20 @@
 //! rerun compiles the file as it is now, records what it binds, and compares the names afterwards.
 //!
 //! Kept true: after a run that raised, the module's names are those from before it.
+#![expect(
+    unsafe_code,
+    reason = "`sys.modules` is had at once through the C API alone"
+)]
 
-use std::path::PathBuf;
+use std::{fs::Metadata, path::PathBuf};
 
 use hmr_signals::graph::State as NodeState;
-use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*, types::PyDict};
+use pyo3::{
+    exceptions::PyKeyboardInterrupt,
+    ffi, intern,
+    prelude::*,
+    types::{PyDict, PyString},
+};
 use rustc_hash::FxHashSet;
 
 use super::{
@@ -33,10 +42,12 @@ impl Engine {
         module: &Bound<'_, PyModule>,
     ) -> PyResult<()> {
         let py = module.py();
-        let spec = module.getattr("__spec__")?;
-        let name: String = spec.getattr("name")?.extract()?;
-        let file: PathBuf = spec.getattr("origin")?.extract()?;
-        let Ok(module_name) = ModuleName::new(&name) else {
+        let spec = module.getattr(intern!(py, "__spec__"))?;
+        let name = spec.getattr(intern!(py, "name"))?.cast_into::<PyString>()?;
+        let file = spec
+            .getattr(intern!(py, "origin"))?
+            .cast_into::<PyString>()?;
+        let Ok(module_name) = ModuleName::new(name.to_str()?) else {
             return loader
                 .getattr("__class__")?
                 .getattr("__mro__")?
@@ -44,13 +55,19 @@ impl Engine {
                 .call_method1("exec_module", (loader, module))
                 .map(drop);
         };
-        let id = self.adopt(module_name, Some(self.roots().real(&file)), module);
-        match reads::current() {
-            Some(reader) => self.state().graph.read(reader, id, Read::Module),
-            None => self.state().slots[id.index()].is_root = true,
+        let (path, source) = self.roots().inspect(&file.extract::<PathBuf>()?);
+        let id = self.adopt(module_name, Some(path), module);
+        {
+            let mut state = self.state();
+            match reads::current() {
+                Some(reader) => state.graph.read(reader, id, Read::Module),
+                None => state.slots[id.index()].is_root = true,
+            }
+            state.slots[id.index()].source_size = source.as_ref().map(Metadata::len);
         }
         let run = self.run(py, id, Caller::Importlib, || {
-            match self.bytecode().load(py, &file) {
+            let cached = source.and_then(|source| self.bytecode().load(&file, &source));
+            match cached {
                 Some(code) => Ok(code),
                 None => loader.call_method1("get_code", (name,)),
             }
@@ -260,11 +277,9 @@ impl Engine {
             (state.graph.name(id).clone(), object)
         };
         let Some(object) = object else { return false };
-        let known = py
-            .import("sys")
-            .and_then(|sys| sys.getattr("modules")?.get_item(name.as_str()));
-        let is_replaced = errors::forgive(py, known).is_some_and(|known| !known.is(&object));
-        is_replaced || !self.has_known_type(object.bind(py))
+        let known = modules(py).get_item(name.as_str());
+        let known = errors::forgive(py, known).flatten();
+        known.is_some_and(|known| !known.is(&object)) || !self.has_known_type(object.bind(py))
     }
 
     fn run_untracked<'py>(
@@ -356,7 +371,12 @@ impl Engine {
 
     /// Keeps what the next rerun needs of this run.
     fn keep(&self, id: ModuleId, code: Bound<'_, PyAny>, bound: Option<FxHashSet<String>>) {
-        let size = self.source_size(id);
+        // A first import knows it already.
+        let known = self.state().slots[id.index()].source_size;
+        let size = match known {
+            Some(size) if bound.is_none() => Some(size),
+            _ => self.source_size(id),
+        };
         let old = {
             let mut state = self.state();
             let slot = &mut state.slots[id.index()];
@@ -382,7 +402,7 @@ impl Engine {
     }
 
     pub(super) fn is_entry(&self, id: ModuleId) -> bool {
-        *self.state().graph.name(id) == ModuleName::main()
+        self.state().graph.name(id).as_str() == ModuleName::MAIN
     }
 
     pub(super) fn namespace<'py>(
@@ -392,6 +412,15 @@ impl Engine {
     ) -> Option<Bound<'py, PyDict>> {
         let state = self.state();
         Some(state.slots[id.index()].object.as_ref()?.bind(py).dict())
+    }
+}
+
+/// `sys.modules`, or what it was before the program put something else there: what imports use.
+fn modules(py: Python<'_>) -> Bound<'_, PyDict> {
+    // SAFETY: the interpreter owns the dict, and the thread is attached; it is never null.
+    unsafe {
+        let modules = Bound::from_borrowed_ptr(py, ffi::PyImport_GetModuleDict());
+        modules.cast_into_unchecked()
     }
 }
 
