@@ -3,6 +3,8 @@
 //! A rerun records what it binds at the top level. What it cannot record is told here: which names
 //! functions bind through `global`, and what the first run, which nothing recorded, must have bound.
 
+use std::sync::OnceLock;
+
 use pyo3::{
     prelude::*,
     types::{PyBytes, PyCode, PyDict, PyTuple},
@@ -27,7 +29,7 @@ pub(super) struct Bindings {
 impl Bindings {
     /// Reads the code of a module and all code nested in it.
     pub(super) fn of(code: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let opcodes = Opcodes::new(code.py())?;
+        let opcodes = Opcodes::get(code.py())?;
         let mut found = Self::default();
         let mut pending = vec![code.clone()];
         let mut is_top_level = true;
@@ -70,7 +72,16 @@ struct Opcodes {
     extended_argument: u8,
 }
 
+static OPCODES: OnceLock<Opcodes> = OnceLock::new();
+
 impl Opcodes {
+    fn get(py: Python<'_>) -> PyResult<&'static Self> {
+        match OPCODES.get() {
+            Some(known) => Ok(known),
+            None => Self::new(py).map(|new| OPCODES.get_or_init(|| new)),
+        }
+    }
+
     fn new(py: Python<'_>) -> PyResult<Self> {
         let numbers = own::import(py, "opcode")?
             .getattr("opmap")?

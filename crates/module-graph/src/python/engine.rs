@@ -20,7 +20,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
     bytecode::Bytecode, entry::Entry, errors, finder::Finder, module_type, own, reads,
-    roots::Roots, settle,
+    roots::Roots, settle, source::Stamp,
 };
 use crate::{ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Update};
 
@@ -170,8 +170,10 @@ pub(super) struct Slot {
     pub(super) code: Option<Py<PyAny>>,
     /// The code of the file as it is now, if it was compiled and has not run yet.
     pub(super) compiled: Option<Py<PyAny>>,
-    /// The size of the file that the last load read, in bytes.
-    pub(super) source_size: Option<u64>,
+    /// What the file was when `code` was read from it.
+    pub(super) source: Option<Stamp>,
+    /// What the file was when it was last read, before the code has run.
+    pub(super) read: Option<Stamp>,
     /// The names that the last run bound, if it was recorded.
     pub(super) bound: Option<FxHashSet<String>>,
     /// Submodules that failed runs left in the namespace: new to readers once a run goes well.

@@ -9,7 +9,7 @@
     reason = "`sys.modules` is had at once through the C API alone"
 )]
 
-use std::{fs::Metadata, path::PathBuf};
+use std::path::PathBuf;
 
 use hmr_signals::graph::State as NodeState;
 use pyo3::{
@@ -22,6 +22,7 @@ use rustc_hash::FxHashSet;
 
 use super::{
     bindings::Bindings, engine::Engine, errors, namespace::Snapshot, reads, recorder::Recorder,
+    source::Stamp,
 };
 use crate::{ModuleId, ModuleName, Read, Reason};
 
@@ -63,7 +64,7 @@ impl Engine {
                 Some(reader) => state.graph.read(reader, id, Read::Module),
                 None => state.slots[id.index()].is_root = true,
             }
-            state.slots[id.index()].source_size = source.as_ref().map(Metadata::len);
+            state.slots[id.index()].read = source.as_ref().and_then(Stamp::of);
         }
         let run = self.run(py, id, Caller::Importlib, || {
             let cached = source.and_then(|source| self.bytecode().load(&file, &source));
@@ -187,14 +188,13 @@ impl Engine {
         };
 
         let before = Snapshot::take(namespace.clone())?;
-        let old = Bindings::of(old_code.bind(py))?;
         self.set_before(id, Some(before.names().clone().unbind()));
         let ran = reads::during(id, || {
             let code = code()?;
             let new = Bindings::of(&code)?;
             let bound = match self.bound_last(id) {
                 Some(bound) => bound,
-                None => before.bound_by_first_run(old)?,
+                None => before.bound_by_first_run(Bindings::of(old_code.bind(py))?)?,
             };
             before.drop_unbound(&bound, &new)?;
             let is_outdated = |name: &String| !new.global.contains(name) && !is_special(name);
@@ -371,17 +371,12 @@ impl Engine {
 
     /// Keeps what the next rerun needs of this run.
     fn keep(&self, id: ModuleId, code: Bound<'_, PyAny>, bound: Option<FxHashSet<String>>) {
-        // A first import knows it already.
-        let known = self.state().slots[id.index()].source_size;
-        let size = match known {
-            Some(size) if bound.is_none() => Some(size),
-            _ => self.source_size(id),
-        };
         let old = {
             let mut state = self.state();
             let slot = &mut state.slots[id.index()];
             slot.bound = bound;
-            slot.source_size = size;
+            // Code that runs once more was not read again.
+            slot.source = slot.read.take().or(slot.source);
             slot.code.replace(code.unbind())
         };
         drop(old);

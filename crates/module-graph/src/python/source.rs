@@ -2,9 +2,10 @@
 //! ran.
 //!
 //! A first import takes CPython's cached bytecode. Once a file has been saved it is always compiled
-//! from the bytes just read, for the cache knows a source's time in whole seconds only.
+//! from the bytes just read, for the cache knows a source's time in whole seconds only. A file that
+//! has not been saved since is not read again: its last code runs.
 
-use std::path::Path;
+use std::{fs::Metadata, path::Path, time::SystemTime};
 
 use pyo3::{
     exceptions::PyImportError,
@@ -12,18 +13,52 @@ use pyo3::{
     types::{PyBytes, PyDict},
 };
 
-use super::engine::{Engine, Slot};
+use super::{
+    engine::{Engine, Slot},
+    entry::Entry,
+};
 use crate::ModuleId;
+
+/// What tells one state of a file from another without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    modified: SystemTime,
+    size: u64,
+}
+
+impl Stamp {
+    pub(super) fn of(file: &Metadata) -> Option<Self> {
+        Some(Self {
+            modified: file.modified().ok()?,
+            size: file.len(),
+        })
+    }
+}
 
 impl Engine {
     /// Whether the module's file holds another program than the one that ran. Comments do not count
     /// unless they move lines. What was compiled to find out is kept for the run.
     pub(super) fn is_edited(&'static self, py: Python<'_>, id: ModuleId) -> bool {
-        let outdated = self.state().slots[id.index()].compiled.take();
+        let (outdated, last) = {
+            let mut state = self.state();
+            let slot = &mut state.slots[id.index()];
+            // A file that was saved is read, whatever its time says.
+            (slot.compiled.take(), slot.source.take())
+        };
         drop(outdated);
         let is_edited = self.compiles_to_another_program(py, id);
+        let mut state = self.state();
         if is_edited {
-            self.state().edited.insert(id);
+            state.edited.insert(id);
+        } else {
+            let slot = &mut state.slots[id.index()];
+            slot.source = slot.read.take();
+            // A file of the same size that holds the same program was only touched, or rewritten by
+            // its own bytes: nothing that a person would want to hear of.
+            if last.is_some_and(|last| slot.source.is_some_and(|now| now.size == last.size)) {
+                let path = state.graph.path(id).map(Path::to_path_buf);
+                state.rewritten.extend(path);
+            }
         }
         is_edited
     }
@@ -37,34 +72,17 @@ impl Engine {
             } => code.clone_ref(py),
             _ => return true,
         };
-        let Ok(new) = self.new_code(py, id) else {
+        let Ok(new) = self.read_code(py, id) else {
             return true;
         };
         let differs = !new.eq(old).unwrap_or(false);
         if differs {
             self.state().slots[id.index()].compiled = Some(new.unbind());
-        } else {
-            self.note_rewritten(id);
         }
         differs
     }
 
-    /// A file of the same size that holds the same program was only touched, or rewritten by its
-    /// own bytes: nothing that a person would want to hear of.
-    fn note_rewritten(&self, id: ModuleId) {
-        let size = self.source_size(id);
-        let mut state = self.state();
-        if size.is_some() && state.slots[id.index()].source_size == size {
-            let path = state.graph.path(id).map(Path::to_path_buf);
-            state.rewritten.extend(path);
-        }
-    }
-
-    pub(super) fn source_size(&self, id: ModuleId) -> Option<u64> {
-        let path = self.state().graph.path(id)?.to_path_buf();
-        Some(path.metadata().ok()?.len())
-    }
-
+    /// The code for a rerun of the module: of its file as it is now.
     pub(super) fn new_code<'py>(
         &'static self,
         py: Python<'py>,
@@ -73,7 +91,42 @@ impl Engine {
         if let Some(code) = self.state().slots[id.index()].compiled.take() {
             return Ok(code.into_bound(py));
         }
-        let path = self.state().graph.path(id).map(Path::to_path_buf);
+        match self.code_of_unsaved(py, id) {
+            Some(code) => Ok(code),
+            None => self.read_code(py, id),
+        }
+    }
+
+    /// The code that ran last, if the file has not been saved since it was read: most modules run
+    /// again for what another one gave them, and compiling takes longer than all the rest.
+    fn code_of_unsaved<'py>(&self, py: Python<'py>, id: ModuleId) -> Option<Bound<'py, PyAny>> {
+        if self.is_entry(id) && matches!(self.entry.get(), Some(Entry::Module(_))) {
+            // The name is looked up at each run.
+            return None;
+        }
+        let now = self.stamp(id)?;
+        let mut state = self.state();
+        let slot = &mut state.slots[id.index()];
+        if slot.failed || slot.source != Some(now) {
+            return None;
+        }
+        slot.read = None;
+        Some(slot.code.as_ref()?.bind(py).clone())
+    }
+
+    fn stamp(&self, id: ModuleId) -> Option<Stamp> {
+        let path = self.state().graph.path(id)?.to_path_buf();
+        Stamp::of(&path.metadata().ok()?)
+    }
+
+    fn read_code<'py>(&'static self, py: Python<'py>, id: ModuleId) -> PyResult<Bound<'py, PyAny>> {
+        // Before the file is read: if it is saved in between, the next run reads it again.
+        let stamp = self.stamp(id);
+        let path = {
+            let mut state = self.state();
+            state.slots[id.index()].read = stamp;
+            state.graph.path(id).map(Path::to_path_buf)
+        };
         match (self.entry.get().filter(|_| self.is_entry(id)), path) {
             (Some(entry), _) => entry.code(py, self),
             (None, Some(path)) => self.compile(py, &path),
