@@ -206,16 +206,19 @@ fn swap<'a>(
             }
         }
     }
-    for _ in 0..swapped {
-        // SAFETY: an object owns a reference to its type if that is a heap type, and only then. The
-        // caller holds one more of each, so that none is freed here.
-        unsafe {
-            if ffi::PyType_HasFeature(to.as_type_ptr(), ffi::Py_TPFLAGS_HEAPTYPE) != 0 {
-                ffi::Py_INCREF(to.as_ptr());
-            }
-            if ffi::PyType_HasFeature(from.as_type_ptr(), ffi::Py_TPFLAGS_HEAPTYPE) != 0 {
-                ffi::Py_DECREF(from.as_ptr());
-            }
+    // SAFETY: an object owns a reference to its type if that is a heap type, and only then. The caller
+    // holds one more of each, so that none is freed here.
+    unsafe {
+        if is_counted(to) {
+            (0..swapped).for_each(|_| ffi::Py_INCREF(to.as_ptr()));
+        }
+        if is_counted(from) {
+            (0..swapped).for_each(|_| ffi::Py_DECREF(from.as_ptr()));
         }
     }
+}
+
+fn is_counted(class: &Bound<'_, PyType>) -> bool {
+    // SAFETY: a plain read of a live type.
+    unsafe { ffi::PyType_HasFeature(class.as_type_ptr(), ffi::Py_TPFLAGS_HEAPTYPE) != 0 }
 }
