@@ -6,8 +6,9 @@
 use std::sync::OnceLock;
 
 use pyo3::{
+    intern,
     prelude::*,
-    types::{PyBytes, PyCode, PyDict, PyTuple},
+    types::{PyBytes, PyCode, PyDict, PyString, PyTuple},
 };
 use rustc_hash::FxHashSet;
 
@@ -29,15 +30,17 @@ pub(super) struct Bindings {
 impl Bindings {
     /// Reads the code of a module and all code nested in it.
     pub(super) fn of(code: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let opcodes = Opcodes::get(code.py())?;
+        let py = code.py();
+        let opcodes = Opcodes::get(py)?;
         let mut found = Self::default();
         let mut pending = vec![code.clone()];
         let mut is_top_level = true;
         while let Some(code) = pending.pop() {
-            let names = code.getattr("co_names")?.cast_into::<PyTuple>()?;
+            let names = code.getattr(intern!(py, "co_names"))?;
+            let names = names.cast_into::<PyTuple>()?;
             if is_top_level {
-                for name in names.iter() {
-                    found.reflects |= REFLECTION.contains(&name.extract::<String>()?.as_str());
+                for name in names.iter_borrowed() {
+                    found.reflects |= REFLECTION.contains(&name.cast::<PyString>()?.to_str()?);
                 }
             }
             for (opcode, argument) in opcodes.stores(&code)? {
@@ -48,18 +51,33 @@ impl Bindings {
                     found.top_level.insert(name);
                 }
             }
-            for constant in code.getattr("co_consts")?.cast::<PyTuple>()? {
+            let constants = code.getattr(intern!(py, "co_consts"))?;
+            for constant in constants.cast::<PyTuple>()?.iter_borrowed() {
                 if constant.is_exact_instance_of::<PyCode>() {
-                    pending.push(constant);
+                    pending.push(constant.to_owned());
                 } else if is_top_level {
-                    // What the import instruction is given. A star can stand at the top level only.
-                    found.star_import |= constant.repr()?.to_str()? == "('*',)";
+                    found.star_import |= is_star(&constant)?;
                 }
             }
             is_top_level = false;
         }
         Ok(found)
     }
+}
+
+/// Whether a constant is what a star import gives its instruction: `('*',)`. A star can stand at the
+/// top level only.
+fn is_star(constant: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let Ok(names) = constant.cast_exact::<PyTuple>() else {
+        return Ok(false);
+    };
+    if names.len() != 1 {
+        return Ok(false);
+    }
+    let name = names.get_item(0)?;
+    Ok(name
+        .cast_exact::<PyString>()
+        .is_ok_and(|name| name.to_str().is_ok_and(|name| name == "*")))
 }
 
 /// Names through which a top level sees its locals as an object.
@@ -100,7 +118,8 @@ impl Opcodes {
 
     /// The store instructions of `code`, with their arguments.
     fn stores(&self, code: &Bound<'_, PyAny>) -> PyResult<Vec<(u8, usize)>> {
-        let instructions = code.getattr("co_code")?.cast_into::<PyBytes>()?;
+        let instructions = code.getattr(intern!(code.py(), "co_code"))?;
+        let instructions = instructions.cast_into::<PyBytes>()?;
         let mut stores = Vec::new();
         let mut high = 0;
         // Two bytes each since 3.6: an opcode and the low byte of its argument.

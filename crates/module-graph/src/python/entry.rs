@@ -321,7 +321,7 @@ impl Engine {
             let file = entry.prepare(&main)?;
             self.adopt(ModuleName::main(), Some(file.clone()), &main);
             found = Some(file);
-            entry.code(py, self)
+            self.read_code(py, id)
         });
         if let Err(error) = &ran {
             if found.is_none() && is_about(py, error, &label) {

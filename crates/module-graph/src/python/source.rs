@@ -119,7 +119,12 @@ impl Engine {
         Stamp::of(&path.metadata().ok()?)
     }
 
-    fn read_code<'py>(&'static self, py: Python<'py>, id: ModuleId) -> PyResult<Bound<'py, PyAny>> {
+    /// The code of the module's file as it is now.
+    pub(super) fn read_code<'py>(
+        &'static self,
+        py: Python<'py>,
+        id: ModuleId,
+    ) -> PyResult<Bound<'py, PyAny>> {
         // Before the file is read: if it is saved in between, the next run reads it again.
         let stamp = self.stamp(id);
         let path = {
