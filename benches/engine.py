@@ -316,7 +316,8 @@ total = below + VALUE + f(0) + K().member{' + EXTRA' if extra else ''}
 
 
 def soak(command, edits):
-    """Memory, descriptors and threads after a tenth of the edits, and after all."""
+    """Memory, descriptors and threads after a tenth of the edits, after half of them, and after all."""
+    taken = []
     program = Random(20, seed=1)
     with project(program.files()) as folder, Session(command, folder) as session:
         session.wait_for(program.total())
@@ -324,9 +325,9 @@ def soak(command, edits):
             for path, text in program.edit():
                 session.save(path, text)
             session.wait_for(program.total(), strict=False)
-            if number == edits // 10:
-                before = session.memory()
-        return before, session.memory()
+            if number in (edits // 10, edits // 2, edits):
+                taken.append(session.memory())
+        return taken
 
 
 def idle(command, seconds=5):
@@ -384,9 +385,9 @@ def of_size(result):
     return f"{small * 1e3:.1f} and {large * 1e3:.1f} ms ({large / small:.2f})"
 
 
-def growth(result):
-    before, after = result
-    return "; ".join(f"{b:.4g} to {a:.4g} {unit}" for b, a, unit in zip(before, after, ("MB", "descriptors", "threads")))
+def growth(taken):
+    units = ("MB", "descriptors", "threads")
+    return "; ".join(", ".join(f"{value:.4g}" for value in values) + f" {unit}" for values, unit in zip(zip(*taken), units))
 
 
 def by_side(table, sides, name, goal, measure, show):
@@ -435,7 +436,7 @@ def measure(sides, options):
     if wanted(name):
         by_side(table, sides, name, "1.20", lambda command: by_size(command, options.python, 100, 10_000), of_size)
     if Path("/proc/self/schedstat").exists():
-        name = f"{options.edits:,} random edits, from the {options.edits // 10}th to the last"
+        name = f"{options.edits:,} random edits: after a tenth, half and all of them"
         if wanted(name):
             by_side(table, sides, name, "no growth", lambda command: soak(command, options.edits), growth)
         name = "processor time of 5 idle seconds"

@@ -81,6 +81,8 @@ fn a_program_is_kept_as_a_cold_start_would_make_it() {
         a_name_that_the_source_drops_goes(&project, py);
         a_saved_file_is_read_whatever_its_time_says(&project, py);
         modules_are_plain_at_rest(py);
+        tracking_leaves_the_counts_of_types_alone(&project, py);
+        modules_are_plain_at_rest(py);
     });
 }
 
@@ -222,4 +224,30 @@ fn modules_are_plain_at_rest(py: Python<'_>) {
             module.get_type()
         );
     }
+}
+
+/// The types of modules are swapped without CPython's help: each swap must count as an assignment.
+fn tracking_leaves_the_counts_of_types_alone(project: &Project, py: Python<'_>) {
+    let mut seen = Vec::new();
+    for round in 0..4 {
+        let update = project.save(
+            py,
+            "main.py",
+            &format!(
+                "import sys, config\nROUND = {round}\n\
+                 KIND = type(config)\nCOUNTS = sys.getrefcount(KIND), sys.getrefcount(type(sys))\n"
+            ),
+        );
+        assert_eq!(ran(&update), ["__main__"], "{:?}", update.failures);
+        let main = py.import("__main__").unwrap();
+        let kind = main.getattr("KIND").unwrap();
+        assert!(!kind.is(py.get_type::<PyModule>()), "reads were tracked");
+        seen.push(
+            main.getattr("COUNTS")
+                .unwrap()
+                .extract::<(isize, isize)>()
+                .unwrap(),
+        );
+    }
+    assert_eq!(seen[1], seen[3], "{seen:?}");
 }
