@@ -102,8 +102,16 @@ pub struct ModuleGraph {
     modules: Vec<Module>,
     by_name: FxHashMap<ModuleName, ModuleId>,
     by_path: FxHashMap<PathBuf, Vec<ModuleId>>,
-    roles: FxHashMap<NodeId, (ModuleId, Role)>,
     inputs: inputs::Inputs,
+    /// The modules by the last part of their name, as far as they have been asked for.
+    by_tail: FxHashMap<Box<str>, Vec<ModuleId>>,
+    /// How many modules, in first-import order, are in `by_tail`.
+    with_tail: usize,
+    /// Folders that a module's path has been in.
+    folders: FxHashSet<PathBuf>,
+    /// By the slot of the node. Inputs have none; a node of a module is never removed, so that its
+    /// slot is its own for ever.
+    roles: Vec<Option<(ModuleId, Role)>>,
     /// Outputs and inputs told as changed since [`ModuleGraph::begin_batch`]: the reasons of later runs.
     changed: FxHashSet<NodeId>,
 }
@@ -129,15 +137,15 @@ impl ModuleGraph {
     fn insert(&mut self, name: ModuleName) -> ModuleId {
         let id = ModuleId(u32::try_from(self.modules.len()).expect("fewer than 2^32 modules"));
         let load = self.core.add_computation(true);
+        self.note_role(load, id, Role::Load);
         let file = self.core.add_source();
+        self.note_role(file, id, Role::File);
         let order = self.core.add_output(load);
+        self.note_role(order, id, Role::Order);
         let itself = self.core.add_output(load);
+        self.note_role(itself, id, Role::Itself);
         let everything = self.core.add_output(load);
-        self.roles.insert(load, (id, Role::Load));
-        self.roles.insert(file, (id, Role::File));
-        self.roles.insert(order, (id, Role::Order));
-        self.roles.insert(itself, (id, Role::Itself));
-        self.roles.insert(everything, (id, Role::Everything));
+        self.note_role(everything, id, Role::Everything);
         self.by_name.insert(name.clone(), id);
         self.modules.push(Module {
             name,
@@ -153,6 +161,17 @@ impl ModuleGraph {
         id
     }
 
+    fn note_role(&mut self, node: NodeId, module: ModuleId, role: Role) {
+        if self.roles.len() <= node.index() {
+            self.roles.resize_with(node.index() + 1, || None);
+        }
+        self.roles[node.index()] = Some((module, role));
+    }
+
+    fn role(&self, node: NodeId) -> Option<&(ModuleId, Role)> {
+        self.roles.get(node.index())?.as_ref()
+    }
+
     fn set_path(&mut self, id: ModuleId, path: Option<PathBuf>) {
         let old = std::mem::replace(&mut self.modules[id.index()].path, path.clone());
         if let Some(old) = old
@@ -161,8 +180,19 @@ impl ModuleGraph {
             holders.retain(|&holder| holder != id);
         }
         if let Some(path) = path {
+            if let Some(folder) = path
+                .parent()
+                .filter(|folder| !self.folders.contains(*folder))
+            {
+                self.folders.insert(folder.to_path_buf());
+            }
             self.by_path.entry(path).or_default().push(id);
         }
+    }
+
+    /// The folders that modules have been in, in no order.
+    pub fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.folders.iter().map(PathBuf::as_path)
     }
 
     /// The module called `name`.
@@ -204,7 +234,7 @@ impl ModuleGraph {
 
     /// The module whose load, file or output `node` is.
     pub fn owner(&self, node: NodeId) -> Option<ModuleId> {
-        self.roles.get(&node).map(|&(module, _)| module)
+        self.role(node).map(|&(module, _)| module)
     }
 
     /// Begins a run of the module's load. It depends on its own file from the first moment, so that
@@ -314,7 +344,7 @@ impl ModuleGraph {
 
     /// What a reader of `output` has read; `None` for any other node.
     pub fn read_of(&self, output: NodeId) -> Option<Read<'_>> {
-        match &self.roles.get(&output)?.1 {
+        match &self.role(output)?.1 {
             Role::Load | Role::File => None,
             Role::Order => Some(Read::Order),
             Role::Itself => Some(Read::Module),
@@ -325,7 +355,7 @@ impl ModuleGraph {
     }
 
     fn describe(&self, output: NodeId) -> Option<(ModuleName, String)> {
-        let (module, role) = self.roles.get(&output)?;
+        let (module, role) = self.role(output)?;
         let name = match role {
             Role::Load | Role::File | Role::Order => return None,
             Role::Itself => String::new(),
@@ -350,16 +380,12 @@ impl ModuleGraph {
 
     /// The modules that the last run of `module` imported or read from, in order of first read.
     pub fn imports(&self, module: ModuleId) -> Vec<ModuleId> {
-        let mut found = Vec::new();
-        for node in self.core.dependencies(self.load(module)) {
-            if let Some(owner) = self.owner(node)
-                && owner != module
-                && !found.contains(&owner)
-            {
-                found.push(owner);
-            }
-        }
-        found
+        let mut seen = FxHashSet::default();
+        self.core
+            .dependencies(self.load(module))
+            .filter_map(|node| self.owner(node))
+            .filter(|&owner| owner != module && seen.insert(owner))
+            .collect()
     }
 
     /// What the last run of `module` read of modules, in order of first read.
@@ -388,13 +414,18 @@ impl ModuleGraph {
             .collect()
     }
 
-    /// The modules whose name ends in one of `tails`, in first-import order.
-    pub fn with_tails<'a>(
-        &'a self,
-        tails: &'a FxHashSet<String>,
-    ) -> impl Iterator<Item = ModuleId> + 'a {
-        self.modules()
-            .filter(|id| tails.contains(self.name(*id).tail()))
+    /// The modules whose name ends in `tail`, in first-import order. The first call walks all
+    /// modules, later ones those that came since.
+    pub fn with_tail(&mut self, tail: &str) -> &[ModuleId] {
+        for id in self.modules().skip(self.with_tail) {
+            let tail = self.modules[id.index()].name.tail();
+            match self.by_tail.get_mut(tail) {
+                Some(known) => known.push(id),
+                None => drop(self.by_tail.insert(tail.into(), vec![id])),
+            }
+        }
+        self.with_tail = self.modules.len();
+        self.by_tail.get(tail).map_or(&[], Vec::as_slice)
     }
 
     fn known_output(&self, module: ModuleId, what: Read<'_>) -> Option<NodeId> {
@@ -423,7 +454,7 @@ impl ModuleGraph {
         let load = self.load(module);
         let output = self.core.add_output(load);
         let role = if is_code { Role::Code } else { Role::Name };
-        self.roles.insert(output, (module, role(text.clone())));
+        self.note_role(output, module, role(text.clone()));
         let module = &mut self.modules[module.index()];
         let outputs = if is_code {
             &mut module.codes

@@ -4,8 +4,9 @@
 //! functions bind through `global`, and what the first run, which nothing recorded, must have bound.
 
 use pyo3::{
+    intern,
     prelude::*,
-    types::{PyCode, PyTuple},
+    types::{PyCode, PyString, PyTuple},
 };
 use rustc_hash::FxHashSet;
 
@@ -27,14 +28,16 @@ pub(super) struct Bindings {
 impl Bindings {
     /// Reads the code of a module and all code nested in it.
     pub(super) fn of(code: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let opcodes = Opcodes::of_interpreter(code.py())?;
+        let py = code.py();
+        let opcodes = Opcodes::of_interpreter(py)?;
         let mut found = Self::default();
         let mut pending = vec![code.clone()];
         let mut is_top_level = true;
         while let Some(code) = pending.pop() {
             if is_top_level {
-                for name in code.getattr("co_names")?.cast::<PyTuple>()? {
-                    found.reflects |= REFLECTION.contains(&name.extract::<String>()?.as_str());
+                let names = code.getattr(intern!(py, "co_names"))?;
+                for name in names.cast::<PyTuple>()?.iter_borrowed() {
+                    found.reflects |= REFLECTION.contains(&name.cast::<PyString>()?.to_str()?);
                 }
             }
             for (store, name) in opcodes.stores(&code)? {
@@ -44,18 +47,33 @@ impl Bindings {
                     found.top_level.insert(name);
                 }
             }
-            for constant in code.getattr("co_consts")?.cast::<PyTuple>()? {
+            let constants = code.getattr(intern!(py, "co_consts"))?;
+            for constant in constants.cast::<PyTuple>()?.iter_borrowed() {
                 if constant.is_exact_instance_of::<PyCode>() {
-                    pending.push(constant);
+                    pending.push(constant.to_owned());
                 } else if is_top_level {
-                    // What the import instruction is given. A star can stand at the top level only.
-                    found.star_import |= constant.repr()?.to_str()? == "('*',)";
+                    found.star_import |= is_star(&constant)?;
                 }
             }
             is_top_level = false;
         }
         Ok(found)
     }
+}
+
+/// Whether a constant is what a star import gives its instruction: `('*',)`. A star can stand at the
+/// top level only.
+fn is_star(constant: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let Ok(names) = constant.cast_exact::<PyTuple>() else {
+        return Ok(false);
+    };
+    if names.len() != 1 {
+        return Ok(false);
+    }
+    let name = names.get_item(0)?;
+    Ok(name
+        .cast_exact::<PyString>()
+        .is_ok_and(|name| name.to_str().is_ok_and(|name| name == "*")))
 }
 
 /// Names through which a top level sees its locals as an object.

@@ -48,6 +48,7 @@ pub(super) struct State {
     by_object: FxHashMap<usize, ModuleId>,
     /// The code of loaded modules, by address.
     pub(super) codes: FxHashMap<usize, ModuleId>,
+    modules: module_type::Modules,
     /// What the update that is under way has done so far.
     pub(super) update: Update,
     /// The modules whose files hold another program than the one that ran.
@@ -95,29 +96,56 @@ impl State {
         while let Some(node) = self.graph.core().next_queued() {
             waiting.extend(self.graph.owner(node));
         }
-        waiting.retain(|&id| self.is_alive(id));
+        // Most have settled since, each before somebody who read it.
+        waiting.retain(|&id| self.graph.state(id) != NodeState::Clean);
+        let mut known = FxHashMap::default();
+        waiting.retain(|&id| self.is_alive_by(id, &mut known));
         waiting
     }
 
     /// Whether the module is the entry, or was imported by nobody's load (a function did it later),
     /// or something that is alive imports it.
     pub(super) fn is_alive(&self, id: ModuleId) -> bool {
+        self.is_alive_by(id, &mut FxHashMap::default())
+    }
+
+    /// The same, for many modules in turn: `known` has the answers so far.
+    fn is_alive_by(&self, id: ModuleId, known: &mut FxHashMap<ModuleId, bool>) -> bool {
         let is_root = |id: ModuleId| {
-            *self.graph.name(id) == ModuleName::main() || self.slots[id.index()].is_root
+            self.slots[id.index()].is_root || self.graph.name(id).as_str() == ModuleName::MAIN
         };
-        let mut seen = FxHashSet::default();
+        // Each module with the one through which it was reached: what is between it and `id`.
+        let mut reached_by = FxHashMap::from_iter([(id, id)]);
         let mut pending = vec![id];
+        let mut alive = None;
         while let Some(id) = pending.pop() {
-            if is_root(id) {
+            match known.get(&id) {
+                Some(false) => continue,
+                Some(true) => alive = Some(id),
+                None if is_root(id) => alive = Some(id),
+                None => {}
+            }
+            if alive.is_some() {
+                break;
+            }
+            for importer in self.graph.importers(id) {
+                reached_by.entry(importer).or_insert_with(|| {
+                    pending.push(importer);
+                    id
+                });
+            }
+        }
+        let Some(mut step) = alive else {
+            known.extend(reached_by.into_keys().map(|id| (id, false)));
+            return false;
+        };
+        loop {
+            known.insert(step, true);
+            if step == id {
                 return true;
             }
-            pending.extend(
-                self.graph
-                    .importers(id)
-                    .filter(|&importer| seen.insert(importer)),
-            );
+            step = reached_by[&step];
         }
-        false
     }
 
     /// Marks what depends on the module's file, which was written.
@@ -126,25 +154,12 @@ impl State {
         self.graph.file_written(id);
     }
 
-    /// The code of the module's file as it is now, if it need not be compiled: it was already, or
-    /// nobody has written the file since the last run.
-    pub(super) fn code_at_hand(&mut self, py: Python<'_>, id: ModuleId) -> Option<Py<PyAny>> {
-        let slot = &mut self.slots[id.index()];
-        if let Some(code) = slot.compiled.take() {
-            return Some(code);
-        }
-        let is_current = !slot.failed && !slot.is_written;
-        slot.code
-            .as_ref()
-            .filter(|_| is_current)
-            .map(|code| code.clone_ref(py))
-    }
-
     /// Forgets the object of a module that is loaded no more. Drop it without the lock.
     #[must_use]
     pub(super) fn release(&mut self, id: ModuleId) -> Option<Py<PyModule>> {
         let object = self.slots[id.index()].object.take()?;
         self.by_object.remove(&(object.as_ptr() as usize));
+        self.modules.unset(id);
         Some(object)
     }
 
@@ -173,8 +188,6 @@ pub(super) struct Slot {
     pub(super) executed: FxHashSet<String>,
     /// Its file was written since the last load read it.
     pub(super) is_written: bool,
-    /// The size of the file that the last load read, in bytes.
-    pub(super) source_size: Option<u64>,
     /// What the file looked like just before it was last read.
     pub(super) source: Option<FileStamp>,
     /// The names that the last run bound, if it was recorded.
@@ -278,14 +291,6 @@ impl Engine {
         settle::update(self, py, files)
     }
 
-    pub(super) fn new_module<'py>(
-        &self,
-        py: Python<'py>,
-        name: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        self.tracked.bind(py).call1((name,))
-    }
-
     /// Whether reads of `module` can be seen while it is tracked.
     pub(super) fn has_known_type(&self, module: &Bound<'_, PyModule>) -> bool {
         let class = module.get_type();
@@ -294,24 +299,13 @@ impl Engine {
 
     /// Turns the reads of all modules into tracked ones, or back into plain ones.
     pub(super) fn track_reads(&self, py: Python<'_>, on: bool) {
-        let modules: Vec<_> = {
-            let state = self.state();
-            state
-                .slots
-                .iter()
-                .filter_map(|s| Some(s.object.as_ref()?.clone_ref(py)))
-                .collect()
-        };
         let tracked = self.tracked.bind(py);
-        for module in modules {
-            let module = module.bind(py);
-            let swapped = if on {
-                module_type::arm(module, tracked)
-            } else {
-                module_type::disarm(module, tracked)
-            };
-            // A module that refuses keeps its type; see `is_opaque`.
-            errors::forgive(py, swapped);
+        let plain = py.get_type::<PyModule>();
+        let state = self.state();
+        if on {
+            state.modules.swap_types(&plain, tracked);
+        } else {
+            state.modules.swap_types(tracked, &plain);
         }
     }
 
@@ -334,16 +328,22 @@ impl Engine {
             let old_object = state.release(id);
             let slot = &mut state.slots[id.index()];
             let shown = slot.shown.clone();
-            let object = Some(object.clone().unbind());
             let old_slot = std::mem::replace(
                 slot,
                 Slot {
-                    object,
+                    object: Some(object.clone().unbind()),
                     shown,
                     ..Slot::default()
                 },
             );
             state.by_object.insert(address, id);
+            state.modules.set(id, object);
+            if state.loading > 0 {
+                let plain = object.py().get_type::<PyModule>();
+                state
+                    .modules
+                    .swap_type(id, &plain, self.tracked.bind(object.py()));
+            }
             (id, (old_object, old_slot))
         };
         drop(replaced);
@@ -461,12 +461,7 @@ impl Engine {
     /// The folders of all tracked modules, sorted: what a watcher has to watch besides the roots.
     pub fn folders(&self) -> Vec<PathBuf> {
         let state = self.state();
-        let folders: FxHashSet<_> = state
-            .graph
-            .modules()
-            .filter_map(|id| state.graph.path(id)?.parent().map(Path::to_path_buf))
-            .collect();
-        let mut folders: Vec<_> = folders.into_iter().collect();
+        let mut folders: Vec<_> = state.graph.folders().map(Path::to_path_buf).collect();
         folders.sort_unstable();
         folders
     }

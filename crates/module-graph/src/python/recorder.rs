@@ -10,9 +10,13 @@ use std::sync::{Mutex, PoisonError};
 use pyo3::{
     exceptions::{PyKeyError, PyNameError},
     prelude::*,
+    sync::PyOnceLock,
     types::{PyDict, PyIterator, PyList},
 };
 use rustc_hash::FxHashSet;
+
+/// Importing it once more takes as long as the run of a small module.
+static BUILTINS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
 
 /// Passed to `exec` as the locals.
 #[pyclass(frozen, mapping, module = "hmr", name = "namespace")]
@@ -31,9 +35,11 @@ impl Recorder {
         outdated: FxHashSet<String>,
     ) -> PyResult<Bound<'py, Self>> {
         let py = namespace.py();
+        let builtins = BUILTINS
+            .get_or_try_init(py, || PyResult::Ok(py.import("builtins")?.dict().unbind()))?;
         let recorder = Self {
             namespace: namespace.clone().unbind(),
-            builtins: py.import("builtins")?.dict().unbind(),
+            builtins: builtins.clone_ref(py),
             outdated,
             bound: Mutex::default(),
         };

@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashMap,
+    fs::Metadata,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -51,16 +52,21 @@ impl Roots {
 
     /// The file in the spelling in which a save of it is told: without links and `..`.
     pub fn real(&self, file: &Path) -> PathBuf {
-        match (file.parent(), file.file_name()) {
-            (Some(folder), Some(name)) => {
-                let file = self.look_up(folder).0.join(name);
-                if file.is_symlink() {
-                    std::fs::canonicalize(&file).unwrap_or(file)
-                } else {
-                    file
-                }
+        self.inspect(file).0
+    }
+
+    /// The file in that spelling, and its properties, if there is one.
+    pub(super) fn inspect(&self, file: &Path) -> (PathBuf, Option<Metadata>) {
+        let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
+            return (file.to_path_buf(), None);
+        };
+        let file = self.look_up(folder).0.join(name);
+        match file.symlink_metadata() {
+            Ok(data) if data.is_symlink() => {
+                let target = file.metadata().ok();
+                (std::fs::canonicalize(&file).unwrap_or(file), target)
             }
-            _ => file.to_path_buf(),
+            data => (file, data.ok()),
         }
     }
 

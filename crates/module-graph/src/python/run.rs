@@ -4,16 +4,25 @@
 //! rerun compiles the file as it is now, records what it binds, and compares the names afterwards.
 //!
 //! Kept true: after a run that raised, the module's names are those from before it.
+#![expect(
+    unsafe_code,
+    reason = "`sys.modules` is had at once through the C API alone"
+)]
 
 use std::{path::PathBuf, sync::Arc};
 
 use hmr_signals::graph::State as NodeState;
-use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*, types::PyDict};
+use pyo3::{
+    exceptions::PyKeyboardInterrupt,
+    ffi, intern,
+    prelude::*,
+    types::{PyDict, PyString},
+};
 use rustc_hash::FxHashSet;
 
 use super::{
     bindings::Bindings, calls, engine::Engine, errors, namespace::Snapshot, reads,
-    recorder::Recorder, units,
+    recorder::Recorder, stamp::FileStamp, units,
 };
 use crate::{ModuleId, ModuleName, Read, Reason};
 
@@ -34,10 +43,12 @@ impl Engine {
         module: &Bound<'_, PyModule>,
     ) -> PyResult<()> {
         let py = module.py();
-        let spec = module.getattr("__spec__")?;
-        let name: String = spec.getattr("name")?.extract()?;
-        let file: PathBuf = spec.getattr("origin")?.extract()?;
-        let Ok(module_name) = ModuleName::new(&name) else {
+        let spec = module.getattr(intern!(py, "__spec__"))?;
+        let name = spec.getattr(intern!(py, "name"))?.cast_into::<PyString>()?;
+        let file = spec
+            .getattr(intern!(py, "origin"))?
+            .cast_into::<PyString>()?;
+        let Ok(module_name) = ModuleName::new(name.to_str()?) else {
             return loader
                 .getattr("__class__")?
                 .getattr("__mro__")?
@@ -45,14 +56,18 @@ impl Engine {
                 .call_method1("exec_module", (loader, module))
                 .map(drop);
         };
-        let id = self.adopt(module_name, Some(self.roots().real(&file)), module);
-        match reads::current() {
-            Some(reader) => self.state().graph.read(reader, id, Read::Module),
-            None => self.state().slots[id.index()].is_root = true,
+        let (path, source) = self.roots().inspect(&file.extract::<PathBuf>()?);
+        let id = self.adopt(module_name, Some(path), module);
+        {
+            let mut state = self.state();
+            match reads::current() {
+                Some(reader) => state.graph.read(reader, id, Read::Module),
+                None => state.slots[id.index()].is_root = true,
+            }
+            state.slots[id.index()].source = Some(FileStamp::of(source.as_ref()));
         }
         let run = self.run(py, id, Caller::Importlib, || {
-            self.stamp_source(id);
-            match self.bytecode().load(py, &file) {
+            match source.and_then(|source| self.bytecode().load(&file, &source)) {
                 Some(code) => Ok(code),
                 None => loader.call_method1("get_code", (name,)),
             }
@@ -306,11 +321,9 @@ impl Engine {
             (state.graph.name(id).clone(), object)
         };
         let Some(object) = object else { return false };
-        let known = py
-            .import("sys")
-            .and_then(|sys| sys.getattr("modules")?.get_item(name.as_str()));
-        let is_replaced = errors::forgive(py, known).is_some_and(|known| !known.is(&object));
-        is_replaced || !self.has_known_type(object.bind(py))
+        let known = modules(py).get_item(name.as_str());
+        let known = errors::forgive(py, known).flatten();
+        known.is_some_and(|known| !known.is(&object)) || !self.has_known_type(object.bind(py))
     }
 
     fn run_untracked<'py>(
@@ -412,14 +425,12 @@ impl Engine {
         bindings: Option<Arc<Bindings>>,
         bound: Option<FxHashSet<String>>,
     ) {
-        let size = self.source_size(id);
         let old = {
             let mut state = self.state();
             let slot = &mut state.slots[id.index()];
             slot.bindings = bindings;
             slot.bound = bound;
             slot.is_written = false;
-            slot.source_size = size;
             slot.code.replace(code.unbind())
         };
         drop(old);
@@ -440,7 +451,7 @@ impl Engine {
     }
 
     pub(super) fn is_entry(&self, id: ModuleId) -> bool {
-        *self.state().graph.name(id) == ModuleName::main()
+        self.state().graph.name(id).as_str() == ModuleName::MAIN
     }
 
     pub(super) fn namespace<'py>(
@@ -450,6 +461,15 @@ impl Engine {
     ) -> Option<Bound<'py, PyDict>> {
         let state = self.state();
         Some(state.slots[id.index()].object.as_ref()?.bind(py).dict())
+    }
+}
+
+/// `sys.modules`, or what it was before the program put something else there: what imports use.
+fn modules(py: Python<'_>) -> Bound<'_, PyDict> {
+    // SAFETY: the interpreter owns the dict, and the thread is attached; it is never null.
+    unsafe {
+        let modules = Bound::from_borrowed_ptr(py, ffi::PyImport_GetModuleDict());
+        modules.cast_into_unchecked()
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf
 /// Settles the entry, then what is left of what the batch reached, until nothing waits that may run.
 fn settle_all(engine: &'static Engine, py: Python<'_>) {
     let batch = Batch { engine, py };
-    let entry = engine.state().graph.find(ModuleName::main().as_str());
+    let entry = engine.state().graph.find(ModuleName::MAIN);
     if let Some(entry) = entry {
         batch.settle(entry);
     }

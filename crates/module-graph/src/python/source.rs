@@ -12,20 +12,39 @@ use pyo3::{
     types::{PyBytes, PyDict},
 };
 
-use super::engine::{Engine, Slot};
+use super::{
+    engine::{Engine, Slot},
+    stamp::FileStamp,
+};
 use crate::ModuleId;
 
 impl Engine {
     /// Whether the module's file holds another program than the one that ran. Comments do not count
     /// unless they move lines. What was compiled to find out is kept for the run.
     pub(super) fn is_edited(&'static self, py: Python<'_>, id: ModuleId) -> bool {
-        let outdated = self.state().slots[id.index()].compiled.take();
+        let (outdated, last) = {
+            let mut state = self.state();
+            let slot = &mut state.slots[id.index()];
+            (slot.compiled.take(), slot.source)
+        };
         drop(outdated);
         let is_edited = self.compiles_to_another_program(py, id);
+        let mut state = self.state();
         if is_edited {
-            self.state().edited.insert(id);
+            state.edited.insert(id);
+            return true;
         }
-        is_edited
+        let slot = &mut state.slots[id.index()];
+        slot.is_written = false;
+        // A file of the same size that holds the same program was only touched, or rewritten by its
+        // own bytes: nothing that a person would want to hear of.
+        let is_same_size =
+            matches!((last, slot.source), (Some(last), Some(now)) if now.has_size_of(&last));
+        if is_same_size {
+            let path = state.graph.path(id).map(Path::to_path_buf);
+            state.rewritten.extend(path);
+        }
+        false
     }
 
     fn compiles_to_another_program(&'static self, py: Python<'_>, id: ModuleId) -> bool {
@@ -43,36 +62,37 @@ impl Engine {
         let differs = !new.eq(old).unwrap_or(false);
         if differs {
             self.state().slots[id.index()].compiled = Some(new.unbind());
-        } else {
-            self.state().slots[id.index()].is_written = false;
-            self.note_rewritten(id);
         }
         differs
     }
 
-    /// A file of the same size that holds the same program was only touched, or rewritten by its
-    /// own bytes: nothing that a person would want to hear of.
-    fn note_rewritten(&self, id: ModuleId) {
-        let size = self.source_size(id);
-        let mut state = self.state();
-        if size.is_some() && state.slots[id.index()].source_size == size {
-            let path = state.graph.path(id).map(Path::to_path_buf);
-            state.rewritten.extend(path);
-        }
+    /// The code of the file as it is now, if it need not be compiled: it was already, or the file has
+    /// not been saved since the last run. Most modules run again for what another one gave them, and
+    /// compiling takes longer than all the rest.
+    fn code_at_hand<'py>(&self, py: Python<'py>, id: ModuleId) -> Option<Bound<'py, PyAny>> {
+        let path = {
+            let mut state = self.state();
+            if let Some(code) = state.slots[id.index()].compiled.take() {
+                return Some(code.into_bound(py));
+            }
+            state.graph.path(id)?.to_path_buf()
+        };
+        let now = FileStamp::look(&path);
+        let state = self.state();
+        let slot = &state.slots[id.index()];
+        let is_current = !slot.failed && !slot.is_written && slot.source?.is_surely(&now);
+        let code = slot.code.as_ref().filter(|_| is_current)?;
+        Some(code.bind(py).clone())
     }
 
-    pub(super) fn source_size(&self, id: ModuleId) -> Option<u64> {
-        let path = self.state().graph.path(id)?.to_path_buf();
-        Some(path.metadata().ok()?.len())
-    }
-
+    /// The code for a run of the module: of its file as it is now.
     pub(super) fn new_code<'py>(
         &'static self,
         py: Python<'py>,
         id: ModuleId,
     ) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(code) = self.state().code_at_hand(py, id) {
-            return Ok(code.into_bound(py));
+        if let Some(code) = self.code_at_hand(py, id) {
+            return Ok(code);
         }
         self.stamp_source(id);
         let path = self.state().graph.path(id).map(Path::to_path_buf);

@@ -192,7 +192,12 @@ struct Look {
 impl FileStamp {
     /// Looks at the file, without reading it.
     pub(super) fn look(path: &Path) -> Self {
-        let Ok(data) = fs::metadata(path) else {
+        Self::of(fs::metadata(path).ok().as_ref())
+    }
+
+    /// The stamp of a file with these properties, or of none.
+    pub(super) fn of(data: Option<&Metadata>) -> Self {
+        let Some(data) = data else {
             return Self {
                 kind: Kind::Nothing,
                 look: None,
@@ -206,13 +211,18 @@ impl FileStamp {
             kind: Kind::of(data.file_type()),
             look: data.is_file().then(|| Look {
                 modified,
-                changed: changed(&data),
+                changed: changed(data),
                 size: data.len(),
-                file: identity(&data),
+                file: identity(data),
             }),
             is_fresh: age.is_none_or(|age| age < TICK),
             content: None,
         }
+    }
+
+    /// Whether both are files of one size.
+    pub(super) fn has_size_of(&self, other: &Self) -> bool {
+        matches!((self.look, other.look), (Some(one), Some(two)) if one.size == two.size)
     }
 
     /// Whether what looks like `now` surely holds what it held.

@@ -79,6 +79,9 @@ fn a_program_is_kept_as_a_cold_start_would_make_it() {
         readers_of_a_changed_name_rerun(&project, py);
         a_failing_module_keeps_its_last_good_state(&project, py);
         a_name_that_the_source_drops_goes(&project, py);
+        a_saved_file_is_read_whatever_its_time_says(&project, py);
+        modules_are_plain_at_rest(py);
+        tracking_leaves_the_counts_of_types_alone(&project, py);
         modules_are_plain_at_rest(py);
         two_thousand_edits_leave_one_input(&project, py);
     });
@@ -117,6 +120,45 @@ fn readers_of_a_changed_name_rerun(project: &Project, py: Python<'_>) {
     lines(py);
     let update = project.save(py, "config.py", &config("'a'", "2"));
     assert_eq!(ran(&update), ["config"], "equal values reach nobody");
+}
+
+/// What has not been saved runs from the code of its last run, and time and size tell.
+fn a_saved_file_is_read_whatever_its_time_says(project: &Project, py: Python<'_>) {
+    let mail = |text| format!("import log\nfrom config import HOST\nlog.LINES.append('{text}')\n");
+    let update = project.save(py, "config.py", "HOST = 'x'\ndef port():\n    return 2\n");
+    assert_eq!(
+        update.failures.len(),
+        1,
+        "mail reads what is gone: {:?}",
+        ran(&update)
+    );
+    project.save(py, "mail.py", &mail("one"));
+    lines(py);
+
+    let file = project.folder.join("mail.py");
+    let time = file.metadata().unwrap().modified().unwrap();
+    fs::write(&file, mail("two")).unwrap();
+    let set_time = |time| {
+        fs::File::options()
+            .append(true)
+            .open(&file)
+            .unwrap()
+            .set_modified(time)
+    };
+    set_time(time).unwrap();
+    let update = project.engine.update(py, vec![file.clone()]);
+    assert_eq!(ran(&update), ["mail"]);
+    assert_eq!(lines(py), ["two"]);
+
+    let update = project.save(py, "config.py", "HOST = 'y'\ndef port():\n    return 2\n");
+    assert_eq!(ran(&update), ["config", "mail"]);
+    assert_eq!(lines(py), ["two"]);
+
+    // Saved, but the batch does not say so yet.
+    fs::write(&file, mail("three")).unwrap();
+    let update = project.save(py, "config.py", "HOST = 'z'\ndef port():\n    return 2\n");
+    assert_eq!(ran(&update), ["config", "mail"]);
+    assert_eq!(lines(py), ["three"]);
 }
 
 fn a_failing_module_keeps_its_last_good_state(project: &Project, py: Python<'_>) {
@@ -205,4 +247,30 @@ fn modules_are_plain_at_rest(py: Python<'_>) {
             module.get_type()
         );
     }
+}
+
+/// The types of modules are swapped without CPython's help: each swap must count as an assignment.
+fn tracking_leaves_the_counts_of_types_alone(project: &Project, py: Python<'_>) {
+    let mut seen = Vec::new();
+    for round in 0..4 {
+        let update = project.save(
+            py,
+            "main.py",
+            &format!(
+                "import sys, config\nROUND = {round}\n\
+                 KIND = type(config)\nCOUNTS = sys.getrefcount(KIND), sys.getrefcount(type(sys))\n"
+            ),
+        );
+        assert_eq!(ran(&update), ["__main__"], "{:?}", update.failures);
+        let main = py.import("__main__").unwrap();
+        let kind = main.getattr("KIND").unwrap();
+        assert!(!kind.is(py.get_type::<PyModule>()), "reads were tracked");
+        seen.push(
+            main.getattr("COUNTS")
+                .unwrap()
+                .extract::<(isize, isize)>()
+                .unwrap(),
+        );
+    }
+    assert_eq!(seen[1], seen[3], "{seen:?}");
 }
