@@ -13,7 +13,9 @@
 //! | `settle` | drives the graph core: which module runs next |
 //! | `finder`, `loader`, `bytecode`, `source` | from a module's name to its code |
 //! | `module_type`, `reads` | which name was read, by whom |
-//! | `namespace`, `equality`, `recorder`, `bindings` | what a rerun changed |
+//! | `namespace`, `recorder`, `bindings` | what a rerun bound |
+//! | `unify`, `reach`, `unit_names` | what it changed, and what keeps its object |
+//! | `equality`, `buffers`, `layout`, `referents` | what objects hold, and whether it is the same |
 //! | `entry` | what `__main__` is |
 //! | `roots` | which files are the user's |
 //! | `errors` | exceptions as data |
@@ -23,23 +25,29 @@
 pub mod embed;
 
 mod bindings;
+mod buffers;
 mod bytecode;
 mod engine;
 mod entry;
 mod equality;
 mod errors;
 mod finder;
+mod layout;
 mod loader;
 mod mark;
 mod module_type;
 mod namespace;
 mod own;
+mod reach;
 mod reads;
 mod recorder;
+mod referents;
 mod roots;
 mod run;
 mod settle;
 mod source;
+mod unify;
+mod unit_names;
 
 pub use engine::{Engine, InstallError};
 pub use entry::{Entry, EntryError};

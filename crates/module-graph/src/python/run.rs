@@ -13,6 +13,7 @@ use rustc_hash::FxHashSet;
 
 use super::{
     bindings::Bindings, engine::Engine, errors, namespace::Snapshot, reads, recorder::Recorder,
+    unify::Changes, unit_names,
 };
 use crate::{ModuleId, ModuleName, Read, Reason};
 
@@ -212,10 +213,38 @@ impl Engine {
             recorded
         };
         stale.retain(|name| !recorded.contains(name) && !new.global.contains(name));
-        let mut changed = before.compare(&stale)?;
+        let in_place = self.in_place(py);
+        let changes = before.compare(&stale, &in_place)?;
+        drop(in_place);
+        let mut changed = self.tell_units(id, &namespace, changes)?;
         changed.append(&mut self.state().slots[id.index()].kept);
         self.keep(id, code, Some(recorded));
         Ok(changed)
+    }
+
+    /// Tells who executed a definition that stayed with another body, and remembers what was changed
+    /// in place. Returns the changed names.
+    fn tell_units(
+        &self,
+        id: ModuleId,
+        namespace: &Bound<'_, PyDict>,
+        changes: Changes,
+    ) -> PyResult<Vec<String>> {
+        // FALLBACK, until executed code is recorded: a unit is told by the names that lead to it.
+        let (names, stirred) = unit_names::of(namespace, &changes)?;
+        let mut state = self.state();
+        for unit in &changes.units {
+            state.graph.code_changed(id, unit);
+        }
+        state.in_place.extend(changes.in_place);
+        state.in_place.extend(stirred);
+        Ok(names)
+    }
+
+    /// The objects that were changed in place, and that modules which have not run since may hold.
+    fn in_place(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
+        let state = self.state();
+        state.in_place.iter().map(|o| o.clone_ref(py)).collect()
     }
 
     /// The first run of a module. The import system drops one that raises; the entry stays, and

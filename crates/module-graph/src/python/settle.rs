@@ -26,13 +26,15 @@ pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf
     settle_all(engine, py);
     engine.end_load(py);
 
-    let (done, rewritten) = {
+    let (done, rewritten, in_place) = {
         let mut state = engine.state();
         (
             std::mem::take(&mut state.update),
             std::mem::take(&mut state.rewritten),
+            state.take_settled_objects(),
         )
     };
+    drop(in_place);
     Update {
         files: files
             .into_iter()

@@ -1,0 +1,220 @@
+//! Which functions are the same definition before and after: all but the body must match.
+//!
+//! What callers and decorators see of a function without calling it (its name, signature, defaults,
+//! annotations, attributes, closure) is compared; the body may differ, for the old function takes
+//! the new code. Two closures hold the same variables if their cells match.
+
+use pyo3::{
+    prelude::*,
+    types::{PyDict, PyFunction, PyString, PyTuple},
+};
+
+use super::{
+    super::equality,
+    matching::{Matcher, PairId, same_text},
+};
+
+/// What differs between two functions that match.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FunctionEdit {
+    pub(super) body: bool,
+    pub(super) doc: bool,
+    /// It is `functools.singledispatch`'s, which remembers what it found.
+    pub(super) dispatches: bool,
+    /// It was defined in the module that ran again.
+    pub(super) is_own: bool,
+}
+
+impl<'py> Matcher<'py> {
+    /// Compares two functions; `None` if one cannot stand for the other.
+    pub(super) fn function(
+        &mut self,
+        old: &Bound<'py, PyFunction>,
+        new: &Bound<'py, PyFunction>,
+        parts: &mut Vec<PairId>,
+    ) -> PyResult<Option<FunctionEdit>> {
+        let (old_code, new_code) = (old.getattr("__code__")?, new.getattr("__code__")?);
+        let globals = new.getattr("__globals__")?;
+        let is_own = globals.is(&self.namespace);
+        if !old.getattr("__globals__")?.is(&globals) || !same_shell(&old_code, &new_code)? {
+            return Ok(None);
+        }
+        let body = !equality::same(&old_code, &new_code)?;
+        if body && !may_change(&new_code)? {
+            return Ok(None);
+        }
+        for name in ["__name__", "__qualname__", "__module__"] {
+            if !same_text(&old.getattr(name)?, &new.getattr(name)?)? {
+                return Ok(None);
+            }
+        }
+        for name in ["__defaults__", "__kwdefaults__", "__type_params__"] {
+            if !self.attribute(name, old, new, parts)? {
+                return Ok(None);
+            }
+        }
+        let dispatches = is_dispatcher(&new_code, &globals)?;
+        let same = self.annotations(old, new, parts)?
+            && self.function_dict(old, new, dispatches, parts)?
+            && self.closure(old, new, &new_code, dispatches, parts)?;
+        if !same {
+            return Ok(None);
+        }
+        let doc = !equality::same(&old.getattr("__doc__")?, &new.getattr("__doc__")?)?;
+        Ok(Some(FunctionEdit {
+            body,
+            doc,
+            dispatches,
+            is_own,
+        }))
+    }
+
+    /// Since 3.14 annotations are a function that has not been called yet, and calling it would run
+    /// code of the user's.
+    fn annotations(
+        &mut self,
+        old: &Bound<'py, PyFunction>,
+        new: &Bound<'py, PyFunction>,
+        parts: &mut Vec<PairId>,
+    ) -> PyResult<bool> {
+        let lazy = (
+            old.getattr_opt("__annotate__")?,
+            new.getattr_opt("__annotate__")?,
+        );
+        if let (Some(old_lazy), Some(new_lazy)) = lazy
+            && !(old_lazy.is_none() && new_lazy.is_none())
+        {
+            return self.part(&old_lazy, &new_lazy, parts);
+        }
+        self.attribute("__annotations__", old, new, parts)
+    }
+
+    fn function_dict(
+        &mut self,
+        old: &Bound<'py, PyFunction>,
+        new: &Bound<'py, PyFunction>,
+        dispatches: bool,
+        parts: &mut Vec<PairId>,
+    ) -> PyResult<bool> {
+        let old = old.getattr("__dict__")?.cast_into::<PyDict>()?;
+        let new = new.getattr("__dict__")?.cast_into::<PyDict>()?;
+        if old.is_empty() && new.is_empty() {
+            return Ok(true);
+        }
+        if !dispatches {
+            return self.part(&old, &new, parts);
+        }
+        let (old, new) = (old.copy()?, new.copy()?);
+        for entries in [&old, &new] {
+            if entries.contains("_clear_cache")? {
+                entries.del_item("_clear_cache")?;
+            }
+        }
+        self.entries(&old, &new, parts)
+    }
+
+    fn closure(
+        &mut self,
+        old: &Bound<'py, PyFunction>,
+        new: &Bound<'py, PyFunction>,
+        code: &Bound<'py, PyAny>,
+        dispatches: bool,
+        parts: &mut Vec<PairId>,
+    ) -> PyResult<bool> {
+        let (old, new) = (old.getattr("__closure__")?, new.getattr("__closure__")?);
+        let (Ok(old), Ok(new)) = (old.cast::<PyTuple>(), new.cast::<PyTuple>()) else {
+            return Ok(old.is_none() && new.is_none());
+        };
+        let variables = code.getattr("co_freevars")?.cast_into::<PyTuple>()?;
+        if old.len() != new.len() || old.len() != variables.len() {
+            return Ok(false);
+        }
+        for ((variable, old), new) in variables.iter().zip(old).zip(new) {
+            let variable = variable.cast_into::<PyString>()?;
+            let variable = variable.to_cow()?;
+            let same = match &*variable {
+                // Nobody assigns to it: what is in it counts, and who shares it does not.
+                "__class__" => self.contents_of_cells(&old, &new, parts)?,
+                "dispatch_cache" | "cache_token" if dispatches => true,
+                _ => self.part(&old, &new, parts)?,
+            };
+            if !same {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn contents_of_cells(
+        &mut self,
+        old: &Bound<'py, PyAny>,
+        new: &Bound<'py, PyAny>,
+        parts: &mut Vec<PairId>,
+    ) -> PyResult<bool> {
+        match (old.getattr("cell_contents"), new.getattr("cell_contents")) {
+            (Ok(old), Ok(new)) => self.part(&old, &new, parts),
+            _ => Ok(false),
+        }
+    }
+}
+
+/// The unit of a definition: its qualified name, without what is nested in a function.
+pub(super) fn unit_of(code: &Bound<'_, PyAny>) -> PyResult<String> {
+    let name: String = code.getattr("co_qualname")?.extract()?;
+    Ok(match name.find(".<locals>") {
+        Some(end) => name[..end].to_owned(),
+        None => name,
+    })
+}
+
+/// Whether two code objects are called in the same way and can stand in the same function.
+fn same_shell(old: &Bound<'_, PyAny>, new: &Bound<'_, PyAny>) -> PyResult<bool> {
+    const SHELL: [&str; 7] = [
+        "co_name",
+        "co_qualname",
+        "co_argcount",
+        "co_posonlyargcount",
+        "co_kwonlyargcount",
+        "co_flags",
+        "co_freevars",
+    ];
+    if old.is(new) {
+        return Ok(true);
+    }
+    for name in SHELL {
+        if !equality::same(&old.getattr(name)?, &new.getattr(name)?)? {
+            return Ok(false);
+        }
+    }
+    let parameters = |code: &Bound<'_, PyAny>| -> PyResult<Vec<String>> {
+        let flags: u32 = code.getattr("co_flags")?.extract()?;
+        let count = code.getattr("co_argcount")?.extract::<usize>()?
+            + code.getattr("co_kwonlyargcount")?.extract::<usize>()?
+            + usize::from(flags & VARARGS != 0)
+            + usize::from(flags & VARKEYWORDS != 0);
+        let names = code.getattr("co_varnames")?.cast_into::<PyTuple>()?;
+        names.iter().take(count).map(|name| name.extract()).collect()
+    };
+    Ok(parameters(old)? == parameters(new)?)
+}
+
+const VARARGS: u32 = 0x4;
+const VARKEYWORDS: u32 = 0x8;
+
+/// Whether a function of this code may get another body and stay. Generated code and annotations
+/// stand for what others read without calling them.
+fn may_change(code: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let file: String = code.getattr("co_filename")?.extract()?;
+    let name: String = code.getattr("co_name")?.extract()?;
+    Ok(!file.starts_with('<') && name != "__annotate__")
+}
+
+fn is_dispatcher(code: &Bound<'_, PyAny>, globals: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let name = code.getattr("co_qualname")?.cast_into::<PyString>()?;
+    if !name.to_cow()?.starts_with("singledispatch.<locals>.") {
+        return Ok(false);
+    }
+    let functools = super::super::own::import(code.py(), "functools")?;
+    Ok(functools.getattr("__dict__")?.is(globals))
+}
+
