@@ -20,7 +20,9 @@ pub(super) fn same(old: &Bound<'_, PyAny>, new: &Bound<'_, PyAny>) -> PyResult<b
     }
     for value in [old, new] {
         // A view shares its memory with another object, which may not be kept with it.
-        let is_view = value.getattr_opt("base")?.is_some_and(|base| !base.is_none());
+        let is_view = value
+            .getattr_opt("base")?
+            .is_some_and(|base| !base.is_none());
         if is_view || value.is_exact_instance_of::<pyo3::types::PyMemoryView>() {
             return Ok(false);
         }
@@ -96,7 +98,9 @@ impl View {
     /// Whether the memory is in the order of the indices. Others look different to their readers.
     fn is_ordered(&self) -> bool {
         // SAFETY: the view is filled.
-        unsafe { ffi::PyBuffer_IsContiguous(&raw const *self.0, 67 /* b'C' */) != 0 }
+        unsafe {
+            ffi::PyBuffer_IsContiguous(&raw const *self.0, 67 /* b'C' */) != 0
+        }
     }
 
     fn bytes(&self) -> Option<&[u8]> {

@@ -100,8 +100,7 @@ impl State {
     /// has seen them. Drop them without the lock.
     #[must_use]
     pub(super) fn take_settled_objects(&mut self) -> Vec<Py<PyAny>> {
-        let waits =
-            |id: ModuleId| self.graph.state(id) != NodeState::Clean && self.is_alive(id);
+        let waits = |id: ModuleId| self.graph.state(id) != NodeState::Clean && self.is_alive(id);
         let is_settled = !self.in_place.is_empty()
             && self.failed.is_empty()
             && !self.interrupted

@@ -57,10 +57,7 @@ pub(super) fn same_constant(old: &Bound<'_, PyAny>, new: &Bound<'_, PyAny>) -> P
 }
 
 /// Whether two unordered lists of scalars hold the same. `1 == True`, so the types must match too.
-pub(super) fn same_scalars(
-    old: &[Bound<'_, PyAny>],
-    new: &[Bound<'_, PyAny>],
-) -> PyResult<bool> {
+pub(super) fn same_scalars(old: &[Bound<'_, PyAny>], new: &[Bound<'_, PyAny>]) -> PyResult<bool> {
     let print = |members: &[Bound<'_, PyAny>]| -> PyResult<Vec<(String, String)>> {
         let mut printed = Vec::with_capacity(members.len());
         for member in members {

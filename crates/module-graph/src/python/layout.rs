@@ -102,11 +102,12 @@ fn base_of<'py>(class: &Bound<'py, PyType>) -> Option<Bound<'py, PyType>> {
 /// How many pointers the class adds to its base for slots: not for a `__dict__` or weak references.
 fn added_size(class: &Bound<'_, PyType>, base: &Bound<'_, PyType>) -> usize {
     const POINTER: isize = size_of::<usize>().cast_signed();
-    /// The offset of a `__dict__` that stands before the object.
-    const BEFORE: isize = -1;
+    // One that the interpreter manages stands before the object.
+    const MANAGED_DICT: std::ffi::c_ulong = 1 << 4;
     let (class, base) = (struct_of(class), struct_of(base));
-    let dict = class.tp_dictoffset != base.tp_dictoffset && class.tp_dictoffset != BEFORE;
-    let weak = class.tp_weaklistoffset != base.tp_weaklistoffset && class.tp_weaklistoffset > 0;
+    let dict =
+        class.tp_dictoffset != 0 && base.tp_dictoffset == 0 && class.tp_flags & MANAGED_DICT == 0;
+    let weak = class.tp_weaklistoffset > 0 && base.tp_weaklistoffset == 0;
     let added = (class.tp_basicsize - base.tp_basicsize) / POINTER;
     usize::try_from(added - isize::from(dict) - isize::from(weak)).unwrap_or(usize::MAX)
 }

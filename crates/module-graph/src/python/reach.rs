@@ -112,14 +112,11 @@ impl<'py> Reach<'py> {
     }
 
     fn add(&mut self, object: Address) -> usize {
-        *self
-            .by_address
-            .entry(object as usize)
-            .or_insert_with(|| {
-                self.objects.push(object);
-                self.holders.push(Vec::new());
-                self.objects.len() - 1
-            })
+        *self.by_address.entry(object as usize).or_insert_with(|| {
+            self.objects.push(object);
+            self.holders.push(Vec::new());
+            self.objects.len() - 1
+        })
     }
 }
 

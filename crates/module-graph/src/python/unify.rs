@@ -123,7 +123,8 @@ fn match_all<'py>(
             let Ok(name) = name.cast_into::<PyString>() else {
                 continue;
             };
-            let is_definition = old.is_instance_of::<PyFunction>() || old.is_instance_of::<PyType>();
+            let is_definition =
+                old.is_instance_of::<PyFunction>() || old.is_instance_of::<PyType>();
             if is_definition != definitions || MACHINERY.contains(&&*name.to_cow()?) {
                 continue;
             }
@@ -220,7 +221,10 @@ fn forget_results(applied: &Applied<'_>, names_changed: bool) {
 fn forget_garbage(py: Python<'_>) -> PyResult<()> {
     let modules = own::import(py, "sys")?.getattr("modules")?;
     if modules.contains("typing")? {
-        for forget in own::import(py, "typing")?.getattr("_cleanups")?.try_iter()? {
+        for forget in own::import(py, "typing")?
+            .getattr("_cleanups")?
+            .try_iter()?
+        {
             forget?.call0()?;
         }
     }

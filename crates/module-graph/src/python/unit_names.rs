@@ -34,7 +34,10 @@ pub(super) fn of(
         let known = (names.len(), stirred.len());
         let mut still = Vec::new();
         for (loads, function) in calm {
-            if loads.as_ref().is_some_and(|loads| loads.is_disjoint(&names)) {
+            if loads
+                .as_ref()
+                .is_some_and(|loads| loads.is_disjoint(&names))
+            {
                 still.push((loads, function));
             } else {
                 stirred.push(function.unbind());

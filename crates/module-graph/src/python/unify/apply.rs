@@ -2,7 +2,10 @@
 //!
 //! Everything goes through CPython's own setters, past whatever `__setattr__` a class or metaclass
 //! defines, so nothing of the user's runs.
-#![expect(unsafe_code, reason = "the setters of built-in types are called directly")]
+#![expect(
+    unsafe_code,
+    reason = "the setters of built-in types are called directly"
+)]
 
 use pyo3::{
     ffi,

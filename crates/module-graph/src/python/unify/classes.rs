@@ -5,7 +5,6 @@
 //! instances have them. What instances are made of must not differ.
 
 use pyo3::{
-
     prelude::*,
     types::{PyDict, PyString, PyTuple, PyType},
 };
@@ -56,10 +55,21 @@ impl ClassEdit<'_> {
 }
 
 /// Members that belong to one class object and are no contents of it.
-const OWN: [&str; 4] = ["__dict__", "__weakref__", "_abc_impl", "__annotations_cache__"];
+const OWN: [&str; 4] = [
+    "__dict__",
+    "__weakref__",
+    "_abc_impl",
+    "__annotations_cache__",
+];
 
 /// Members whose name means something else when it is set on a class.
-const UNTAKEABLE: [&str; 5] = ["__class__", "__bases__", "__mro__", "__name__", "__qualname__"];
+const UNTAKEABLE: [&str; 5] = [
+    "__class__",
+    "__bases__",
+    "__mro__",
+    "__name__",
+    "__qualname__",
+];
 
 const POSITIONS: [&str; 2] = ["__firstlineno__", "__static_attributes__"];
 
@@ -225,9 +235,8 @@ fn same_registry(
         return Ok(true);
     }
     let dump = own::import(new.py(), "_abc")?.getattr("_get_dump")?;
-    let registered = |class: &Bound<'_, PyType>| -> PyResult<usize> {
-        dump.call1((class,))?.get_item(0)?.len()
-    };
+    let registered =
+        |class: &Bound<'_, PyType>| -> PyResult<usize> { dump.call1((class,))?.get_item(0)?.len() };
     Ok(registered(old)? == 0 && registered(new)? == 0)
 }
 
@@ -245,7 +254,10 @@ fn is_judged(class: &Bound<'_, PyType>) -> PyResult<bool> {
 pub(super) fn is_judgement(weak: &Bound<'_, PyAny>) -> PyResult<bool> {
     let callback = weak.getattr("__callback__")?;
     Ok(callback.is_exact_instance_of::<pyo3::types::PyCFunction>()
-        && callback.getattr("__name__")?.extract::<&str>().is_ok_and(|name| name == "_destroy"))
+        && callback
+            .getattr("__name__")?
+            .extract::<&str>()
+            .is_ok_and(|name| name == "_destroy"))
 }
 
 /// The weak references to an object.
@@ -268,4 +280,3 @@ fn changes_protocol(members: &[Member<'_>]) -> PyResult<bool> {
     }
     Ok(false)
 }
-

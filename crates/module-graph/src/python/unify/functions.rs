@@ -36,7 +36,9 @@ impl<'py> Matcher<'py> {
         let (old_code, new_code) = (old.getattr("__code__")?, new.getattr("__code__")?);
         let globals = new.getattr("__globals__")?;
         let is_own = globals.is(&self.namespace);
-        if !old.getattr("__globals__")?.is(&globals) || !same_shell(&old_code, &new_code)? {
+        if !same_shell(&old_code, &new_code)?
+            || !self.globals(&old.getattr("__globals__")?, &globals, parts)?
+        {
             return Ok(None);
         }
         let body = !equality::same(&old_code, &new_code)?;
@@ -67,6 +69,18 @@ impl<'py> Matcher<'py> {
             dispatches,
             is_own,
         }))
+    }
+
+    /// Generated functions may have globals of their own, which are a part like any other; those of
+    /// two modules are not.
+    fn globals(
+        &mut self,
+        old: &Bound<'py, PyAny>,
+        new: &Bound<'py, PyAny>,
+        parts: &mut Vec<PairId>,
+    ) -> PyResult<bool> {
+        Ok(old.is(new)
+            || (!new.cast::<PyDict>()?.contains("__spec__")? && self.part(old, new, parts)?))
     }
 
     /// Since 3.14 annotations are a function that has not been called yet, and calling it would run
@@ -193,7 +207,11 @@ fn same_shell(old: &Bound<'_, PyAny>, new: &Bound<'_, PyAny>) -> PyResult<bool> 
             + usize::from(flags & VARARGS != 0)
             + usize::from(flags & VARKEYWORDS != 0);
         let names = code.getattr("co_varnames")?.cast_into::<PyTuple>()?;
-        names.iter().take(count).map(|name| name.extract()).collect()
+        names
+            .iter()
+            .take(count)
+            .map(|name| name.extract())
+            .collect()
     };
     Ok(parameters(old)? == parameters(new)?)
 }
@@ -217,4 +235,3 @@ fn is_dispatcher(code: &Bound<'_, PyAny>, globals: &Bound<'_, PyAny>) -> PyResul
     let functools = super::super::own::import(code.py(), "functools")?;
     Ok(functools.getattr("__dict__")?.is(globals))
 }
-

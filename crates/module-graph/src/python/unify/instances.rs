@@ -97,7 +97,10 @@ impl<'py> Matcher<'py> {
     }
 }
 
-fn value_of<'py>(slot: &Bound<'py, PyAny>, instance: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+fn value_of<'py>(
+    slot: &Bound<'py, PyAny>,
+    instance: &Bound<'py, PyAny>,
+) -> Option<Bound<'py, PyAny>> {
     // The descriptor is CPython's; it raises if the slot is empty.
     slot.call_method1("__get__", (instance,)).ok()
 }

@@ -190,10 +190,8 @@ impl<'py> Matcher<'py> {
         new: &Bound<'py, PyDict>,
         parts: &mut Vec<PairId>,
     ) -> PyResult<bool> {
-        Ok(
-            self.items(old.keys().iter(), new.keys().iter(), parts)?
-                && self.items(old.values().iter(), new.values().iter(), parts)?,
-        )
+        Ok(self.items(old.keys().iter(), new.keys().iter(), parts)?
+            && self.items(old.values().iter(), new.values().iter(), parts)?)
     }
 
     fn begin(&mut self, old: &Bound<'py, PyAny>, new: &Bound<'py, PyAny>) -> PairId {
@@ -231,13 +229,11 @@ impl<'py> Matcher<'py> {
         if let (Ok(old), Ok(new)) = (old.cast::<PyType>(), new.cast::<PyType>()) {
             return Ok(self.class(old, new, parts)?.map(Kind::Class));
         }
-        let Some(shape) = self.shapes.of(new.as_ptr()) else {
-            if self.instance(old, new, parts)? {
-                return Ok(Some(Kind::Value));
-            }
-            return Ok(buffers::same(old, new)?.then_some(Kind::Value));
-        };
-        self.shaped(shape, old, new, parts)
+        match self.shapes.of(new.as_ptr()) {
+            Some(shape) => self.shaped(shape, old, new, parts),
+            None if self.instance(old, new, parts)? => Ok(Some(Kind::Value)),
+            None => Ok(buffers::same(old, new)?.then_some(Kind::Value)),
+        }
     }
 
     fn shaped(
@@ -283,11 +279,10 @@ impl<'py> Matcher<'py> {
                     && self.attribute("__dict__", old, new, parts)?;
                 (same, Kind::Value)
             }
-            Shape::Attributes(names) => {
-                (self.attributes(names, old, new, parts)?, Kind::Constant)
-            }
+            Shape::Attributes(names) => (self.attributes(names, old, new, parts)?, Kind::Constant),
             Shape::TypeParameter(names) => {
-                let same = !is_lazy(old) && !is_lazy(new) && self.attributes(names, old, new, parts)?;
+                let same =
+                    !is_lazy(old) && !is_lazy(new) && self.attributes(names, old, new, parts)?;
                 // Its identity is what it is for.
                 (same, Kind::Value)
             }
@@ -332,6 +327,7 @@ impl<'py> Matcher<'py> {
                 (same, Kind::Constant)
             }
             Shape::Sentinel => (true, Kind::Value),
+            Shape::WeakContainer => (self.instance(old, new, parts)?, Kind::Value),
             Shape::Lock => (is_unlocked(old)? && is_unlocked(new)?, Kind::Value),
             Shape::Printed => (
                 old.repr()?.to_str()? == new.repr()?.to_str()?,
@@ -342,10 +338,10 @@ impl<'py> Matcher<'py> {
                     old.call_method0("__reduce__")?,
                     new.call_method0("__reduce__")?,
                 );
-                (equality::same_constant(
-                    &old.get_item(1)?,
-                    &new.get_item(1)?,
-                )?, Kind::Constant)
+                (
+                    equality::same_constant(&old.get_item(1)?, &new.get_item(1)?)?,
+                    Kind::Constant,
+                )
             }
             Shape::Descriptor => (false, Kind::Value),
         };
@@ -464,10 +460,10 @@ fn wraps_its_function(memo: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// which is code of the user's.
 fn is_lazy(parameter: &Bound<'_, PyAny>) -> bool {
     referents_of(parameter).iter().any(|held| {
-        let is_evaluator = held
-            .get_type()
-            .name()
-            .is_ok_and(|name| name.to_cow().is_ok_and(|name| name.contains("ConstEvaluator")));
+        let is_evaluator = held.get_type().name().is_ok_and(|name| {
+            name.to_cow()
+                .is_ok_and(|name| name.contains("ConstEvaluator"))
+        });
         is_evaluator || held.is_exact_instance_of::<PyFunction>()
     })
 }

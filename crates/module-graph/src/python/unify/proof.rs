@@ -151,11 +151,8 @@ impl<'m, 'py> Proof<'m, 'py> {
         // SAFETY: as above.
         let is_instance = unsafe { ffi::PyType_Check(object) == 0 };
         for object in held {
-            if skipped.contains(&object) {
-                continue;
-            }
             let is_new = self.matcher.pair_of(object).is_some();
-            if !is_new && !self.is_glue(object) {
+            if !is_new && (skipped.contains(&object) || !self.is_glue(object)) {
                 continue;
             }
             let target = self.add(object);
@@ -222,10 +219,11 @@ impl<'m, 'py> Proof<'m, 'py> {
                 if is_class && classes::is_judgement(&weak)? {
                     continue;
                 }
+                let is_plain = weak.getattr("__callback__")?.is_none();
                 let watcher = self.add(weak.as_ptr());
                 drop(weak);
                 self.nodes[watcher].watches.push(node);
-                if is_class {
+                if is_class && is_plain {
                     // Each base knows its subclasses by one reference that they share.
                     self.nodes[watcher].explained += bases.cast_signed();
                 }
@@ -341,13 +339,7 @@ impl<'m, 'py> Proof<'m, 'py> {
     }
 
     /// The class takes the new member, as the old one cannot stay, or is itself lost.
-    fn take(
-        &mut self,
-        class: PairId,
-        place: usize,
-        lost: &mut Vec<PairId>,
-        held: &mut Vec<usize>,
-    ) {
+    fn take(&mut self, class: PairId, place: usize, lost: &mut Vec<PairId>, held: &mut Vec<usize>) {
         let pair = &mut self.matcher.pairs[class.0];
         let Kind::Class(edit) = &mut pair.kind else {
             return;

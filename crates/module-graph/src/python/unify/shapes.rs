@@ -26,6 +26,8 @@ pub(super) enum Shape {
     /// What `functools.lru_cache` makes.
     Memo,
     Weak,
+    /// The Python classes that hold things weakly, or are keyed so.
+    WeakContainer,
     MappingProxy,
     /// `object()`: nothing but an identity.
     Sentinel,
@@ -127,6 +129,11 @@ const TYPES: &[(&str, &str, Shape)] = &[
         Shape::Callable(&["func", "args", "keywords"]),
     ),
     ("weakref", "ref", Shape::Weak),
+    (
+        "weakref",
+        "WeakKeyDictionary WeakValueDictionary WeakSet",
+        Shape::WeakContainer,
+    ),
     ("_thread", "LockType RLock", Shape::Lock),
     (
         "collections",

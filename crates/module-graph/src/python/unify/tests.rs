@@ -44,8 +44,12 @@ impl<'py> Module<'py> {
     fn start(py: Python<'py>, source: &str) -> Self {
         let module = PyModule::new(py, "m").expect("a name");
         let modules = py.import("sys").and_then(|sys| sys.getattr("modules"));
-        modules.and_then(|m| m.set_item("m", &module)).expect("sys.modules is a dict");
-        let started = Self { namespace: module.dict() };
+        modules
+            .and_then(|m| m.set_item("m", &module))
+            .expect("sys.modules is a dict");
+        let started = Self {
+            namespace: module.dict(),
+        };
         started.run(source);
         started
     }
@@ -64,15 +68,23 @@ impl<'py> Module<'py> {
     fn rerun(&self, source: &str) -> Changes {
         let before = Snapshot::take(self.namespace.clone()).expect("a dict");
         self.run(source);
-        before.compare(&FxHashSet::default(), &[]).expect("nothing of the user's runs")
+        before
+            .compare(&FxHashSet::default(), &[])
+            .expect("nothing of the user's runs")
     }
 
     fn get(&self, name: &str) -> Bound<'py, PyAny> {
-        self.namespace.get_item(name).expect("a dict").expect("the name is bound")
+        self.namespace
+            .get_item(name)
+            .expect("a dict")
+            .expect("the name is bound")
     }
 
     fn eval(&self, expression: &str) -> String {
-        let value = self.namespace.py().eval(&code(expression), Some(&self.namespace), None);
+        let value = self
+            .namespace
+            .py()
+            .eval(&code(expression), Some(&self.namespace), None);
         match value {
             Ok(value) => value.repr().expect("a repr").to_string(),
             Err(error) => error.to_string(),
@@ -113,7 +125,11 @@ fn check(shape: &Shape, after: &str, expected: Verdict) {
 
 fn check_shape(shape: &Shape) {
     check(shape, shape.source, Kept);
-    check(shape, &format!("# moved\n\n{}\nADDED = 1\n", shape.source), Kept);
+    check(
+        shape,
+        &format!("# moved\n\n{}\nADDED = 1\n", shape.source),
+        Kept,
+    );
     for (from, to, expected) in shape.edits {
         let after = shape.source.replacen(from, to, 1);
         assert_ne!(after, shape.source, "the edit of {from:?} changes nothing");
@@ -346,7 +362,7 @@ class C:
     @functools.cached_property
     def k(self):
         return 1
-", "C().p, C.c(), C.s(), C().k", [
+", "C.p.__class__.__name__, C.c(), C.s(), C().k, C().p if isinstance(C.p, property) else 0", [
         "    def p(self):\n        return 1" => "    def p(self):\n        return 2", Patched;
         "cls.__name__, 1" => "cls.__name__, 2", Patched;
         "    def s():\n        return 1" => "    def s():\n        return 2", Patched;
@@ -728,27 +744,72 @@ fn check_held(source: &str, name: &str, expected: Verdict) {
         let module = Module::start(py, source);
         let old = module.get(name);
         let changes = module.rerun(source);
-        assert_eq!(module.verdict(name, &old, &changes), expected, "{:?}", changes.names);
+        assert_eq!(
+            module.verdict(name, &old, &changes),
+            expected,
+            "{:?}",
+            changes.names
+        );
     });
 }
 
 #[test]
 fn what_another_module_holds_is_new() {
-    check_held("import outside\n@outside.strong\ndef f(): pass\n", "f", Replaced);
-    check_held("import outside\n@outside.strong\nclass C: pass\n", "C", Replaced);
-    check_held("import outside\nclass C: pass\noutside.strong(C())\n", "C", Replaced);
+    check_held(
+        "import outside\n@outside.strong\ndef f(): pass\n",
+        "f",
+        Replaced,
+    );
+    check_held(
+        "import outside\n@outside.strong\nclass C: pass\n",
+        "C",
+        Replaced,
+    );
+    check_held(
+        "import outside\nclass C: pass\noutside.strong(C())\n",
+        "C",
+        Replaced,
+    );
     check_held("import outside\nL = []\noutside.strong(L)\n", "L", Replaced);
-    check_held("import outside\nL = [[]]\noutside.strong(L[0])\n", "L", Replaced);
-    check_held("import outside\ndef f(x=[]): pass\noutside.strong(f.__defaults__[0])\n", "f", Replaced);
-    check_held("import outside\nclass C:\n def m(self): pass\noutside.strong(C.m)\n", "C", Grafted);
-    check_held("import outside\nclass C:\n def m(self): return __class__\noutside.strong(C.m)\n", "C", Grafted);
+    check_held(
+        "import outside\nL = [[]]\noutside.strong(L[0])\n",
+        "L",
+        Replaced,
+    );
+    check_held(
+        "import outside\ndef f(x=[]): pass\noutside.strong(f.__defaults__[0])\n",
+        "f",
+        Replaced,
+    );
+    check_held(
+        "import outside\nclass C:\n def m(self): pass\noutside.strong(C.m)\n",
+        "C",
+        Grafted,
+    );
+    check_held(
+        "import outside\nclass C:\n def m(self): return __class__\noutside.strong(C.m)\n",
+        "C",
+        Grafted,
+    );
 }
 
 #[test]
 fn what_another_module_watches_is_new() {
-    check_held("import outside\n@outside.weak\ndef f(): pass\n", "f", Replaced);
-    check_held("import outside\n@outside.weak\nclass C: pass\n", "C", Replaced);
-    check_held("import outside\nclass C: pass\nc = C()\noutside.weak(c)\n", "c", Replaced);
+    check_held(
+        "import outside\n@outside.weak\ndef f(): pass\n",
+        "f",
+        Replaced,
+    );
+    check_held(
+        "import outside\n@outside.weak\nclass C: pass\n",
+        "C",
+        Replaced,
+    );
+    check_held(
+        "import outside\nclass C: pass\nc = C()\noutside.weak(c)\n",
+        "c",
+        Replaced,
+    );
 }
 
 #[test]
@@ -773,7 +834,10 @@ fn instances_of_before_have_the_new_members() {
         let module = Module::start(py, source);
         module.run("held = C()");
         module.rerun("class C:\n    def m(self): return super().__class__, 2\n    def n(self): return 3\nheld = held\n");
-        assert_eq!(module.eval("held.m()[1], held.n(), isinstance(held, C)"), "(2, 3, True)");
+        assert_eq!(
+            module.eval("held.m()[1], held.n(), isinstance(held, C)"),
+            "(2, 3, True)"
+        );
     });
 }
 
@@ -813,7 +877,11 @@ fn a_finalizer_of_the_users_does_not_run_for_what_stays() {
         let changes = module.rerun(source);
         assert_eq!(module.verdict("c", &old, &changes), Replaced);
         drop((old, changes));
-        assert_eq!(module.eval("LOG"), "[1]", "the old one went, as it does without this");
+        assert_eq!(
+            module.eval("LOG"),
+            "[1]",
+            "the old one went, as it does without this"
+        );
     });
 }
 
