@@ -10,6 +10,7 @@ mod corners;
 mod demo;
 mod errors;
 mod files;
+mod identity;
 mod names;
 mod packages;
 mod paths;
