@@ -11,6 +11,7 @@
 //! | `matching` | which old object each new one could give way to |
 //! | `functions`, `classes`, `instances` | the same, for what programs define |
 //! | `proof` | which new objects nobody but their fellows holds |
+//! | `turn` | which holders of a new object can hold the old one instead |
 //! | `apply` | what the old objects take |
 //!
 //! Kept true: who was not told that something changed cannot tell it from a fresh start. What cannot
@@ -26,6 +27,7 @@ mod proof;
 mod shapes;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use pyo3::{
     ffi,

@@ -14,11 +14,11 @@ use pyo3::{
 };
 
 use super::{
-    super::layout,
+    super::{layout, referents::Address},
     classes::{ClassEdit, Member, MemberState},
     functions::{FunctionEdit, unit_of},
-    matching::{Kind, Matcher, PairId},
-    proof::Turn,
+    matching::{Kind, Matcher},
+    turn,
 };
 
 /// What was done to old objects.
@@ -34,12 +34,12 @@ pub(super) struct Applied<'py> {
     pub(super) memories: Vec<(Bound<'py, PyAny>, &'static str)>,
 }
 
-/// Changes every old object whose pair is alive, and turns what holds a new class to the old one.
+/// Changes every old object whose pair is alive, and turns the holders of new ones to them.
 ///
 /// # Errors
 ///
 /// CPython refused a change that it was expected to allow. What was done until then stays.
-pub(super) fn apply<'py>(matcher: &Matcher<'py>, turns: &[Turn]) -> PyResult<Applied<'py>> {
+pub(super) fn apply<'py>(matcher: &Matcher<'py>, turns: &[Address]) -> PyResult<Applied<'py>> {
     let mut applied = Applied::default();
     for pair in matcher.pairs.iter().filter(|pair| pair.is_alive) {
         match &pair.kind {
@@ -55,9 +55,8 @@ pub(super) fn apply<'py>(matcher: &Matcher<'py>, turns: &[Turn]) -> PyResult<App
             }
         }
     }
-    for turn in turns {
-        let PairId(class) = turn.class;
-        self::turn(turn.holder, &matcher.pairs[class].old)?;
+    for &holder in turns {
+        turn::turn(matcher, holder)?;
     }
     Ok(applied)
 }
@@ -150,24 +149,7 @@ fn reorder(old: &Bound<'_, PyDict>, new: &Bound<'_, PyDict>) -> PyResult<()> {
     Ok(())
 }
 
-/// Makes a cell hold `class`, or an instance be one of it.
-fn turn(holder: *mut ffi::PyObject, class: &Bound<'_, PyAny>) -> PyResult<()> {
-    let py = class.py();
-    // SAFETY: the proof found the holder alive and held, and nothing has run since.
-    let holder = unsafe { Bound::from_borrowed_ptr(py, holder) };
-    // SAFETY: cells are checked for; the generic setter takes any object.
-    let status = unsafe {
-        if ffi::PyCell_Check(holder.as_ptr()) != 0 {
-            ffi::PyCell_Set(holder.as_ptr(), class.as_ptr())
-        } else {
-            let name = pyo3::intern!(py, "__class__");
-            ffi::PyObject_GenericSetAttr(holder.as_ptr(), name.as_ptr(), class.as_ptr())
-        }
-    };
-    check(py, status)
-}
-
-fn check(py: Python<'_>, status: std::ffi::c_int) -> PyResult<()> {
+pub(super) fn check(py: Python<'_>, status: std::ffi::c_int) -> PyResult<()> {
     if status == 0 {
         Ok(())
     } else {

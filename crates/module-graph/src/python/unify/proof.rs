@@ -6,8 +6,7 @@
 //! counted is held by somebody else and stays. What stays holds its own parts, so those stay too,
 //! until nothing changes: the collector's own algorithm, on a part of the heap.
 //!
-//! Two kinds of holders do not count, for they will be turned to the old object: cells that hold a
-//! class, and instances of it.
+//! Some holders do not count, for they can be [turned](super::turn) to the old object.
 //!
 //! Kept true: an object that was not looked at counts as a holder, so every limit is on the safe
 //! side. Nothing of the user's runs between [`Proof::run`] and what it allows.
@@ -21,6 +20,7 @@ use super::{
     classes::{self, MemberState},
     matching::{Kind, Matcher, PairId},
     shapes::Shape,
+    turn,
 };
 
 /// How many references are followed. What was not reached counts as held.
@@ -33,12 +33,18 @@ struct Node {
     explained: isize,
     may_go: bool,
     /// What it holds, one entry for each reference.
-    holds: Vec<usize>,
+    holds: Vec<Hold>,
     /// Nodes that this one refers to weakly.
     watches: Vec<usize>,
-    /// The class that it holds as a cell or as an instance: a reference that can be turned.
-    turns: Option<usize>,
     pair: Option<PairId>,
+}
+
+/// One reference from a node.
+#[derive(Clone, Copy)]
+struct Hold {
+    target: usize,
+    /// Whether it could be made to hold the old object instead.
+    can_turn: bool,
 }
 
 /// Who relies on a pair.
@@ -60,17 +66,11 @@ pub(super) struct Proof<'m, 'py> {
     has_strangers: bool,
 }
 
-/// What has to be turned from a new class to the old one.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Turn {
-    pub(super) holder: Address,
-    pub(super) class: PairId,
-}
-
 impl<'m, 'py> Proof<'m, 'py> {
-    /// Drops every pair that cannot be kept, and says what must be turned for the others. The flag
+    /// Drops every pair that cannot be kept, and says which objects hold new ones of the others and
+    /// must be turned. The flag
     /// says whether some were dropped because of a holder that nobody knows: perhaps garbage.
-    pub(super) fn run(matcher: &'m mut Matcher<'py>) -> PyResult<(Vec<Turn>, bool)> {
+    pub(super) fn run(matcher: &'m mut Matcher<'py>) -> PyResult<(Vec<Address>, bool)> {
         let mut proof = Self {
             matcher,
             nodes: Vec::new(),
@@ -128,7 +128,6 @@ impl<'m, 'py> Proof<'m, 'py> {
             may_go: true,
             holds: Vec::new(),
             watches: Vec::new(),
-            turns: None,
             pair: pair.filter(|id| self.matcher.pairs[id.0].is_alive),
         });
         node
@@ -145,11 +144,7 @@ impl<'m, 'py> Proof<'m, 'py> {
         unsafe { referents::collect(object, &mut held) };
         self.references += held.len();
         let skipped = self.globals_of(object);
-        // SAFETY: as above.
-        let class = unsafe { ffi::Py_TYPE(object) }.cast::<ffi::PyObject>();
-        let is_cell = self.matcher.shapes.of(object) == Some(Shape::Cell);
-        // SAFETY: as above.
-        let is_instance = unsafe { ffi::PyType_Check(object) == 0 };
+        let turnable = turn::turnable(self.matcher, object);
         for object in held {
             let is_new = self.matcher.pair_of(object).is_some();
             if !is_new && (skipped.contains(&object) || !self.is_glue(object)) {
@@ -157,11 +152,11 @@ impl<'m, 'py> Proof<'m, 'py> {
             }
             let target = self.add(object);
             self.nodes[target].explained += 1;
-            self.nodes[node].holds.push(target);
-            let is_class = is_new && self.is_class(target);
-            if is_class && (is_cell || is_instance && object == class) {
-                self.nodes[node].turns = Some(target);
-            }
+            let hold = Hold {
+                target,
+                can_turn: is_new && turnable.allows(object),
+            };
+            self.nodes[node].holds.push(hold);
         }
     }
 
@@ -175,12 +170,6 @@ impl<'m, 'py> Proof<'m, 'py> {
             }
         }
         [namespace, namespace]
-    }
-
-    fn is_class(&self, node: usize) -> bool {
-        self.nodes[node]
-            .pair
-            .is_some_and(|id| matches!(self.matcher.pairs[id.0].kind, Kind::Class(_)))
     }
 
     /// Whether the object is one of the things that hold others together, or an instance of a class
@@ -312,16 +301,17 @@ impl<'m, 'py> Proof<'m, 'py> {
         }
         lost.extend(self.nodes[node].pair);
         held.extend(self.nodes[node].watches.iter().copied());
-        let mut turned = self.nodes[node].turns;
         for index in 0..self.nodes[node].holds.len() {
-            let target = self.nodes[node].holds[index];
-            if turned == Some(target) {
-                // One reference is turned; an instance may hold its class in an attribute too.
-                turned = None;
-                continue;
+            let Hold { target, can_turn } = self.nodes[node].holds[index];
+            // If that pair is lost later, its node is held for that.
+            let turns = can_turn
+                && self.nodes[target]
+                    .pair
+                    .is_some_and(|id| self.matcher.pairs[id.0].is_alive);
+            if !turns {
+                self.nodes[target].explained -= 1;
+                self.check(target, held);
             }
-            self.nodes[target].explained -= 1;
-            self.check(target, held);
         }
     }
 
@@ -353,17 +343,15 @@ impl<'m, 'py> Proof<'m, 'py> {
         held.extend(self.member_node(&class, name.as_any()));
     }
 
-    fn turns(&self) -> Vec<Turn> {
-        let turn = |node: &Node| {
-            if node.may_go {
-                return None;
-            }
-            let class = self.nodes[node.turns?].pair?;
-            self.matcher.pairs[class.0].is_alive.then_some(Turn {
-                holder: node.object,
-                class,
-            })
+    fn turns(&self) -> Vec<Address> {
+        let is_alive = |hold: &Hold| {
+            let pair = self.nodes[hold.target].pair;
+            hold.can_turn && pair.is_some_and(|id| self.matcher.pairs[id.0].is_alive)
         };
-        self.nodes.iter().filter_map(turn).collect()
+        self.nodes
+            .iter()
+            .filter(|node| !node.may_go && node.holds.iter().any(is_alive))
+            .map(|node| node.object)
+            .collect()
     }
 }

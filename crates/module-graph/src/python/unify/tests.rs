@@ -639,7 +639,7 @@ def f():
     return 1
 ", "REGISTRY[0](), REGISTRY[0] is f, len(REGISTRY)", [
         "return 1" => "return 2", Patched;
-        "@register" => "@register\ndef g(): pass\n@register", Replaced;
+        "@register" => "@register\ndef g(): pass\n@register", Kept;
     ]
 
     sentinel: "f", "
