@@ -68,8 +68,8 @@ pub(super) fn unify<'py>(
     // What a collection would run is the user's.
     let paused = Paused::begin();
     let (mut matcher, mut roots) = match_all(namespace, before)?;
-    let (mut turns, has_strangers) = Proof::run(&mut matcher)?;
-    if has_strangers {
+    let (mut turns, has_lost) = Proof::run(&mut matcher)?;
+    if has_lost {
         drop((matcher, turns));
         forget_garbage(py)?;
         (matcher, roots) = match_all(namespace, before)?;

@@ -55,11 +55,12 @@ impl ClassEdit<'_> {
 }
 
 /// Members that belong to one class object and are no contents of it.
-const OWN: [&str; 4] = [
+const OWN: [&str; 5] = [
     "__dict__",
     "__weakref__",
     "_abc_impl",
     "__annotations_cache__",
+    "__classdictcell__",
 ];
 
 /// Members whose name means something else when it is set on a class.
@@ -99,6 +100,8 @@ impl<'py> Matcher<'py> {
         if !same_frame {
             return Ok(None);
         }
+        // Annotations of members hold the dict itself, to look names up in it.
+        self.belong(new.as_any(), old_members.as_any(), new_members.as_any());
         let members = self.members_of((old, &old_members), (new, &new_members))?;
         let edit = ClassEdit {
             can_take: can_take(new, &old_members, &new_members)?,

@@ -149,6 +149,7 @@ impl<'py> Matcher<'py> {
             let same = match &*variable {
                 // Nobody assigns to it: what is in it counts, and who shares it does not.
                 "__class__" => self.contents_of_cells(&old, &new, parts)?,
+                "__classdict__" => self.class_scopes(&old, &new, parts)?,
                 "dispatch_cache" | "cache_token" if dispatches => true,
                 _ => self.part(&old, &new, parts)?,
             };
@@ -157,6 +158,35 @@ impl<'py> Matcher<'py> {
             }
         }
         Ok(true)
+    }
+
+    /// Annotations look names up in the dict of their class, or in the scope that became it.
+    fn class_scopes(
+        &mut self,
+        old: &Bound<'py, PyAny>,
+        new: &Bound<'py, PyAny>,
+        parts: &mut Vec<PairId>,
+    ) -> PyResult<bool> {
+        let (old, new) = (old.getattr("cell_contents")?, new.getattr("cell_contents")?);
+        if self.pair_of(new.as_ptr()).is_some() {
+            return self.part(&old, &new, parts);
+        }
+        let (Ok(old), Ok(new)) = (old.cast::<PyDict>(), new.cast::<PyDict>()) else {
+            return Ok(false);
+        };
+        let (old, new) = (old.copy()?, new.copy()?);
+        for scope in [&old, &new] {
+            for name in [
+                "__firstlineno__",
+                "__static_attributes__",
+                "__classdictcell__",
+            ] {
+                if scope.contains(name)? {
+                    scope.del_item(name)?;
+                }
+            }
+        }
+        self.entries(&old, &new, parts)
     }
 
     fn contents_of_cells(

@@ -194,6 +194,19 @@ impl<'py> Matcher<'py> {
             && self.items(old.values().iter(), new.values().iter(), parts)?)
     }
 
+    /// Makes a pair of objects that belong to those of `whole`.
+    pub(super) fn belong(
+        &mut self,
+        whole: &Bound<'py, PyAny>,
+        old: &Bound<'py, PyAny>,
+        new: &Bound<'py, PyAny>,
+    ) {
+        if let Some(whole) = self.pair_of(whole.as_ptr()) {
+            let id = self.begin(old, new);
+            self.pairs[id.0].parts.push(whole);
+        }
+    }
+
     fn begin(&mut self, old: &Bound<'py, PyAny>, new: &Bound<'py, PyAny>) -> PairId {
         let id = PairId(self.pairs.len());
         self.pairs.push(Pair {

@@ -62,14 +62,14 @@ pub(super) struct Proof<'m, 'py> {
     by_address: FxHashMap<usize, usize>,
     relied_on: FxHashMap<PairId, Vec<Reliance>>,
     references: usize,
-    /// Whether something was found to be held by what was not looked at.
-    has_strangers: bool,
+    /// Whether a pair that matched was lost: perhaps to a holder that is garbage.
+    has_lost: bool,
 }
 
 impl<'m, 'py> Proof<'m, 'py> {
     /// Drops every pair that cannot be kept, and says which objects hold new ones of the others and
     /// must be turned. The flag
-    /// says whether some were dropped because of a holder that nobody knows: perhaps garbage.
+    /// says whether some were dropped.
     pub(super) fn run(matcher: &'m mut Matcher<'py>) -> PyResult<(Vec<Address>, bool)> {
         let mut proof = Self {
             matcher,
@@ -77,13 +77,13 @@ impl<'m, 'py> Proof<'m, 'py> {
             by_address: FxHashMap::default(),
             relied_on: FxHashMap::default(),
             references: 0,
-            has_strangers: false,
+            has_lost: false,
         };
         proof.add_all();
         proof.note_weak_references()?;
         proof.note_reliances();
         proof.settle();
-        Ok((proof.turns(), proof.has_strangers))
+        Ok((proof.turns(), proof.has_lost))
     }
 
     fn add_all(&mut self) {
@@ -251,9 +251,7 @@ impl<'m, 'py> Proof<'m, 'py> {
             self.hold_taken_members(PairId(index), &mut held);
         }
         for node in 0..self.nodes.len() {
-            let known = held.len();
             self.check(node, &mut held);
-            self.has_strangers |= held.len() > known && self.nodes[node].pair.is_some();
         }
         loop {
             if let Some(pair) = lost.pop() {
@@ -317,7 +315,8 @@ impl<'m, 'py> Proof<'m, 'py> {
 
     /// The pair cannot be kept, so those that need it cannot.
     fn lose(&mut self, pair: PairId, lost: &mut Vec<PairId>, held: &mut Vec<usize>) {
-        self.matcher.pairs[pair.0].is_alive = false;
+        let was_alive = std::mem::replace(&mut self.matcher.pairs[pair.0].is_alive, false);
+        self.has_lost |= was_alive;
         let object = self.matcher.pairs[pair.0].new.as_ptr();
         held.extend(self.by_address.get(&(object as usize)));
         for reliance in self.relied_on.remove(&pair).unwrap_or_default() {
