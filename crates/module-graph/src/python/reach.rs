@@ -77,8 +77,8 @@ impl<'py> Reach<'py> {
     pub(super) fn names_to(&self, objects: &FxHashSet<usize>) -> PyResult<Vec<String>> {
         let mut leads = vec![false; self.objects.len()];
         let mut pending = self.unknown.clone();
-        for (address, &object) in &self.by_address {
-            if objects.contains(address) {
+        for (object, &address) in self.objects.iter().enumerate() {
+            if objects.contains(&(address as usize)) {
                 pending.push(object);
             }
         }

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `shapes` | of which built-in kind an object is |
 //! | `matching` | which old object each new one could give way to |
-//! | `functions`, `classes`, `instances` | the same, for what programs define |
+//! | `functions`, `code`, `classes`, `instances` | the same, for what programs define |
 //! | `proof` | which new objects nobody but their fellows holds |
 //! | `turn` | which holders of a new object can hold the old one instead |
 //! | `apply` | what the old objects take |
@@ -20,6 +20,7 @@
 
 mod apply;
 mod classes;
+mod code;
 mod functions;
 mod instances;
 mod matching;
@@ -75,10 +76,9 @@ pub(super) fn unify<'py>(
         (matcher, roots) = match_all(namespace, before)?;
         (turns, _) = Proof::run(&mut matcher)?;
     }
-    let applied = match apply::apply(&matcher, &turns) {
-        Ok(applied) => applied,
+    let Ok(applied) = apply::apply(&matcher, &turns) else {
         // CPython refused what it was expected to allow: everything stays new.
-        Err(_) => return everything(namespace, before),
+        return Ok(everything(namespace, before));
     };
     put_back(&matcher, namespace)?;
     let mut names = changed_names(&matcher, &roots, namespace, before)?;
@@ -184,7 +184,7 @@ fn changed_names<'py>(
 }
 
 /// What is said when nothing could be kept.
-fn everything(namespace: &Bound<'_, PyDict>, before: &Bound<'_, PyDict>) -> PyResult<Changes> {
+fn everything(namespace: &Bound<'_, PyDict>, before: &Bound<'_, PyDict>) -> Changes {
     let mut names: Vec<String> = Vec::new();
     for name in namespace.keys().iter().chain(before.keys().iter()) {
         if let Ok(name) = name.extract::<String>()
@@ -195,10 +195,10 @@ fn everything(namespace: &Bound<'_, PyDict>, before: &Bound<'_, PyDict>) -> PyRe
     }
     names.sort_unstable();
     names.dedup();
-    Ok(Changes {
+    Changes {
         names,
         ..Changes::default()
-    })
+    }
 }
 
 fn addresses(objects: &[Bound<'_, PyAny>]) -> FxHashSet<usize> {

@@ -16,7 +16,8 @@ use pyo3::{
 use super::{
     super::{layout, referents::Address},
     classes::{ClassEdit, Member, MemberState},
-    functions::{FunctionEdit, unit_of},
+    code::unit_of,
+    functions::FunctionEdit,
     matching::{Kind, Matcher},
     turn,
 };
@@ -45,7 +46,7 @@ pub(super) fn apply<'py>(matcher: &Matcher<'py>, turns: &[Address]) -> PyResult<
         match &pair.kind {
             Kind::Constant | Kind::Value => {}
             Kind::Memo => applied.memories.push((pair.old.clone(), "cache_clear")),
-            Kind::Function(edit) => patch(&pair.old, &pair.new, *edit, &mut applied)?,
+            Kind::Function(edit) => patch(matcher, &pair.old, &pair.new, *edit, &mut applied)?,
             Kind::Class(edit) => {
                 let (old, new) = (pair.old.cast::<PyType>()?, pair.new.cast::<PyType>()?);
                 graft(old, new, edit)?;
@@ -63,6 +64,7 @@ pub(super) fn apply<'py>(matcher: &Matcher<'py>, turns: &[Address]) -> PyResult<
 
 /// Gives the old function the new code, for its lines if for nothing else.
 fn patch<'py>(
+    matcher: &Matcher<'py>,
     old: &Bound<'py, PyAny>,
     new: &Bound<'py, PyAny>,
     edit: FunctionEdit,
@@ -84,7 +86,7 @@ fn patch<'py>(
     }
     if edit.body {
         applied.patched.push(old.clone());
-        if edit.is_own {
+        if new.getattr("__globals__")?.is(&matcher.namespace) {
             applied.units.push(unit_of(&code)?);
         }
     }
@@ -132,7 +134,7 @@ fn set_member(
     let value = value.map_or(std::ptr::null_mut(), Bound::as_ptr);
     // SAFETY: `type` has this slot, and class, name and value are alive.
     let status = unsafe {
-        let set = (*(&raw mut ffi::PyType_Type)).tp_setattro;
+        let set = ffi::PyType_Type.tp_setattro;
         set.map_or(-1, |set| set(class.as_ptr(), name.as_ptr(), value))
     };
     check(class.py(), status)

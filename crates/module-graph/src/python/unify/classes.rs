@@ -169,7 +169,7 @@ impl<'py> Matcher<'py> {
 
 /// A class without annotations gets an empty dict of them when somebody asks.
 fn is_empty_annotations(name: &str, value: &Bound<'_, PyAny>) -> bool {
-    name == "__annotations__" && value.cast::<PyDict>().is_ok_and(|found| found.is_empty())
+    name == "__annotations__" && value.cast::<PyDict>().is_ok_and(PyDictMethods::is_empty)
 }
 
 fn same_entry(name: &str, old: &Bound<'_, PyDict>, new: &Bound<'_, PyDict>) -> PyResult<bool> {

@@ -11,6 +11,7 @@ use pyo3::{
 
 use super::{
     super::equality,
+    code,
     matching::{Matcher, PairId, same_text},
 };
 
@@ -21,8 +22,6 @@ pub(super) struct FunctionEdit {
     pub(super) doc: bool,
     /// It is `functools.singledispatch`'s, which remembers what it found.
     pub(super) dispatches: bool,
-    /// It was defined in the module that ran again.
-    pub(super) is_own: bool,
 }
 
 impl<'py> Matcher<'py> {
@@ -35,14 +34,13 @@ impl<'py> Matcher<'py> {
     ) -> PyResult<Option<FunctionEdit>> {
         let (old_code, new_code) = (old.getattr("__code__")?, new.getattr("__code__")?);
         let globals = new.getattr("__globals__")?;
-        let is_own = globals.is(&self.namespace);
-        if !same_shell(&old_code, &new_code)?
+        if !code::same_shell(&old_code, &new_code)?
             || !self.globals(&old.getattr("__globals__")?, &globals, parts)?
         {
             return Ok(None);
         }
-        let body = !equality::same(&old_code, &new_code)?;
-        if body && !may_change(&new_code)? {
+        let body = !code::same_body(&old_code, &new_code)?;
+        if body && !code::may_change(&new_code)? {
             return Ok(None);
         }
         for name in ["__name__", "__qualname__", "__module__"] {
@@ -67,7 +65,6 @@ impl<'py> Matcher<'py> {
             body,
             doc,
             dispatches,
-            is_own,
         }))
     }
 
@@ -200,61 +197,6 @@ impl<'py> Matcher<'py> {
             _ => Ok(false),
         }
     }
-}
-
-/// The unit of a definition: its qualified name, without what is nested in a function.
-pub(super) fn unit_of(code: &Bound<'_, PyAny>) -> PyResult<String> {
-    let name: String = code.getattr("co_qualname")?.extract()?;
-    Ok(match name.find(".<locals>") {
-        Some(end) => name[..end].to_owned(),
-        None => name,
-    })
-}
-
-/// Whether two code objects are called in the same way and can stand in the same function.
-fn same_shell(old: &Bound<'_, PyAny>, new: &Bound<'_, PyAny>) -> PyResult<bool> {
-    const SHELL: [&str; 7] = [
-        "co_name",
-        "co_qualname",
-        "co_argcount",
-        "co_posonlyargcount",
-        "co_kwonlyargcount",
-        "co_flags",
-        "co_freevars",
-    ];
-    if old.is(new) {
-        return Ok(true);
-    }
-    for name in SHELL {
-        if !equality::same(&old.getattr(name)?, &new.getattr(name)?)? {
-            return Ok(false);
-        }
-    }
-    let parameters = |code: &Bound<'_, PyAny>| -> PyResult<Vec<String>> {
-        let flags: u32 = code.getattr("co_flags")?.extract()?;
-        let count = code.getattr("co_argcount")?.extract::<usize>()?
-            + code.getattr("co_kwonlyargcount")?.extract::<usize>()?
-            + usize::from(flags & VARARGS != 0)
-            + usize::from(flags & VARKEYWORDS != 0);
-        let names = code.getattr("co_varnames")?.cast_into::<PyTuple>()?;
-        names
-            .iter()
-            .take(count)
-            .map(|name| name.extract())
-            .collect()
-    };
-    Ok(parameters(old)? == parameters(new)?)
-}
-
-const VARARGS: u32 = 0x4;
-const VARKEYWORDS: u32 = 0x8;
-
-/// Whether a function of this code may get another body and stay. Generated code and annotations
-/// stand for what others read without calling them.
-fn may_change(code: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let file: String = code.getattr("co_filename")?.extract()?;
-    let name: String = code.getattr("co_name")?.extract()?;
-    Ok(!file.starts_with('<') && name != "__annotate__")
 }
 
 fn is_dispatcher(code: &Bound<'_, PyAny>, globals: &Bound<'_, PyAny>) -> PyResult<bool> {

@@ -12,7 +12,7 @@ use pyo3::{
     prelude::*,
     types::{PyDict, PyFunction, PyString, PyTuple, PyType, PyWeakrefMethods, PyWeakrefReference},
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
     super::{buffers, equality, referents},
@@ -394,7 +394,7 @@ impl<'py> Matcher<'py> {
         if old.len() != new.len() || !equality::same_scalars(&old_scalars, &new_scalars)? {
             return Ok(false);
         }
-        let mut rest: FxHashMap<_, _> = old.iter().map(|m| (address(m), ())).collect();
+        let mut rest: FxHashSet<_> = old.iter().map(address).collect();
         for member in &new {
             let partner = match self.pair_of(member.as_ptr()) {
                 Some(id) => {
@@ -403,7 +403,7 @@ impl<'py> Matcher<'py> {
                 }
                 None => address(member),
             };
-            if rest.remove(&partner).is_none() {
+            if !rest.remove(&partner) {
                 return Ok(false);
             }
         }

@@ -860,6 +860,35 @@ fn an_alias_that_is_added_holds_the_object_that_stays() {
 }
 
 #[test]
+fn a_docstring_is_no_part_of_the_body() {
+    for (before, after, unit) in [
+        (
+            "def f():\n    'a'\n    return 1 + 1\n",
+            "def f():\n    'b'\n    return 1 + 1\n",
+            false,
+        ),
+        (
+            "def f(x):\n    return x\n",
+            "def f(x):\n    'b'\n    return x\n",
+            false,
+        ),
+        (
+            "def f():\n    'a'\n    return 'a'\n",
+            "def f():\n    'b'\n    return 'b'\n",
+            true,
+        ),
+    ] {
+        alone(|py| {
+            let module = Module::start(py, before);
+            let changes = module.rerun(after);
+            assert_eq!(changes.names, ["f"], "{after}");
+            assert_eq!(!changes.units.is_empty(), unit, "{after}");
+            assert_eq!(module.eval("f.__doc__"), "'b'");
+        });
+    }
+}
+
+#[test]
 fn objects_that_were_one_are_not_made_two() {
     alone(|py| {
         let module = Module::start(py, "a = b = []\n");

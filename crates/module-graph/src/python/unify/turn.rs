@@ -66,7 +66,7 @@ fn has_plain_hash(key: &Bound<'_, PyAny>) -> bool {
         let hash = (*ffi::Py_TYPE(key.as_ptr()))
             .tp_hash
             .map(|hash| hash as usize);
-        let identity = (*(&raw mut ffi::PyBaseObject_Type)).tp_hash;
+        let identity = ffi::PyBaseObject_Type.tp_hash;
         hash == identity.map(|hash| hash as usize)
     };
     hashes_identity || equality::is_constant(key).unwrap_or(false)
