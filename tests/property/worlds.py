@@ -169,7 +169,9 @@ class World:
         classes = self.local(here, "K")
         if not classes:
             return self.klass(here, earlier)
-        return f"I{self.fresh('o')} = {self.random.choice(classes)}()"
+        # Plain worlds take the object for a number now and then, and fail.
+        name = self.fresh("o") if self.rich else f"I{self.fresh('o')}"
+        return f"{name} = {self.random.choice(classes)}()"
 
     # Classes and objects whose identity others hold.
 
@@ -203,7 +205,7 @@ class World:
         members = "".join(f"    {member} = {number}\n" for number, member in enumerate("ABCD") if self.random.random() < 0.7)
         return (f"import enum\nclass {name}(enum.Enum):\n    Z = {self.random.randint(10, 12)}\n{members}"
                 f"    def m(self):\n        return {self.value(here)}\n"
-                f"{self.fresh('L')} = [m.m() for m in {name}]\nI{self.fresh('o')} = {name}.Z")
+                f"{self.fresh('L')} = [m.m() for m in {name}]\n{self.fresh('o')} = {name}.Z")
 
     def closure(self, here, earlier):
         make, pair, name = self.fresh("make"), self.fresh("pair"), self.fresh("F")
@@ -229,7 +231,7 @@ class World:
         name = self.fresh("K")
         return (f"import {module}\nclass {name}({module}.{base}):\n    B = {self.value(here)}\n"
                 f"    def m(self):\n        return super().m() + {self.value(here)}\n"
-                f"I{self.fresh('o')} = {name}()\n{self.fresh('I')} = {name}().m() + {name}.A")
+                f"{self.fresh('o')} = {name}()\n{self.fresh('I')} = {name}().m() + {name}.A")
 
     def held(self, here, earlier):
         """Another module's object, kept here and used."""
@@ -254,7 +256,10 @@ class World:
         kinds = {self.change: 4, self.insert: 2, self.remove: 2, self.comment: 1, self.breakage: 1, self.repair: 3,
                  self.delete_module: 1, self.new_module: 1, self.toggle_optional: 1, self.revalue: 8}
         if self.rich:
-            kinds |= {self.regrow: 8, self.prune: 4}
+            # Edits inside of definitions, and few that break what others use: a world that does not
+            # run shows nothing.
+            kinds |= {self.regrow: 24, self.prune: 12, self.insert: 8, self.revalue: 16, self.repair: 12,
+                      self.comment: 3}
         for _ in range(self.random.choices([1, 2, 3], [6, 2, 1])[0]):
             self.random.choices(list(kinds), list(kinds.values()))[0]()
 
