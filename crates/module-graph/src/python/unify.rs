@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `shapes` | of which built-in kind an object is |
 //! | `matching` | which old object each new one could give way to |
+//! | `values` | the same, for what is built in |
 //! | `functions`, `code`, `classes`, `instances` | the same, for what programs define |
 //! | `proof` | which new objects nobody but their fellows holds |
 //! | `turn` | which holders of a new object can hold the old one instead |
@@ -29,6 +30,7 @@ mod shapes;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod values;
 
 use pyo3::{
     ffi,
@@ -65,18 +67,9 @@ pub(super) fn unify<'py>(
     before: &Bound<'py, PyDict>,
     changed_before: &[Py<PyAny>],
 ) -> PyResult<Changes> {
-    let py = namespace.py();
     // What a collection would run is the user's.
     let paused = Paused::begin();
-    let (mut matcher, mut roots) = match_all(namespace, before)?;
-    let (mut turns, has_lost) = Proof::run(&mut matcher)?;
-    if has_lost {
-        drop((matcher, turns));
-        forget_garbage(py)?;
-        (matcher, roots) = match_all(namespace, before)?;
-        (turns, _) = Proof::run(&mut matcher)?;
-    }
-    let Ok(applied) = apply::apply(&matcher, &turns) else {
+    let Ok((matcher, roots, applied)) = keep(namespace, before) else {
         // CPython refused what it was expected to allow: everything stays new.
         return Ok(everything(namespace, before));
     };
@@ -108,6 +101,23 @@ pub(super) fn unify<'py>(
         in_place: unbind(in_place),
         patched: unbind(patched),
     })
+}
+
+/// Finds what can stay, and makes it equal to what gives way to it.
+fn keep<'py>(
+    namespace: &Bound<'py, PyDict>,
+    before: &Bound<'py, PyDict>,
+) -> PyResult<(Matcher<'py>, Vec<Root<'py>>, Applied<'py>)> {
+    let (mut matcher, mut roots) = match_all(namespace, before)?;
+    let (mut turns, has_lost) = Proof::run(&mut matcher)?;
+    if has_lost {
+        drop((matcher, turns));
+        forget_garbage(namespace.py())?;
+        (matcher, roots) = match_all(namespace, before)?;
+        (turns, _) = Proof::run(&mut matcher)?;
+    }
+    let applied = apply::apply(&matcher, &turns)?;
+    Ok((matcher, roots, applied))
 }
 
 /// A name and what the comparison of its values found.

@@ -68,8 +68,7 @@ pub(super) struct Proof<'m, 'py> {
 
 impl<'m, 'py> Proof<'m, 'py> {
     /// Drops every pair that cannot be kept, and says which objects hold new ones of the others and
-    /// must be turned. The flag
-    /// says whether some were dropped.
+    /// must be turned. The flag says whether any pair was dropped.
     pub(super) fn run(matcher: &'m mut Matcher<'py>) -> PyResult<(Vec<Address>, bool)> {
         let mut proof = Self {
             matcher,
