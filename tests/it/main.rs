@@ -12,6 +12,7 @@ mod data;
 mod demo;
 mod errors;
 mod files;
+mod identity;
 mod names;
 mod packages;
 mod paths;

@@ -16,7 +16,9 @@
 //! | `calls`, `units`, `opcodes` | which definition was executed, and what that needs |
 //! | `inputs`, `stamp` | what was read besides modules, and whether it changed |
 //! | `audit`, `probes`, `frames`, `places` | seeing files opened, folders listed, paths probed |
-//! | `namespace`, `equality`, `recorder`, `bindings` | what a rerun changed |
+//! | `namespace`, `recorder`, `bindings` | what a rerun bound |
+//! | `unify`, `reach` | what it changed, and what keeps its object |
+//! | `equality`, `buffers`, `layout`, `referents` | what objects hold, and whether it is the same |
 //! | `entry` | what `__main__` is |
 //! | `roots` | which files are the user's |
 //! | `errors` | exceptions as data |
@@ -27,6 +29,7 @@ pub mod embed;
 
 mod audit;
 mod bindings;
+mod buffers;
 mod bytecode;
 mod calls;
 mod engine;
@@ -36,6 +39,7 @@ mod errors;
 mod finder;
 mod frames;
 mod inputs;
+mod layout;
 mod loader;
 mod mark;
 mod module_type;
@@ -45,13 +49,16 @@ mod own;
 mod own_files;
 mod places;
 mod probes;
+mod reach;
 mod reads;
 mod recorder;
+mod referents;
 mod roots;
 mod run;
 mod settle;
 mod source;
 mod stamp;
+mod unify;
 mod units;
 
 pub use engine::{Engine, InstallError};

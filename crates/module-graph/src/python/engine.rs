@@ -67,6 +67,9 @@ pub(super) struct State {
     pub(super) missing: Vec<ModuleId>,
     /// What was read besides modules.
     pub(super) inputs: Inputs,
+    /// Objects that a run changed in place. A module that holds one and runs after that has changed,
+    /// so they are kept until nothing waits. See [`unify`](super::unify).
+    pub(super) in_place: Vec<Py<PyAny>>,
 }
 
 impl State {
@@ -101,6 +104,22 @@ impl State {
         let mut known = FxHashMap::default();
         waiting.retain(|&id| self.is_alive_by(id, &mut known));
         waiting
+    }
+
+    /// The objects changed in place, if nothing that may hold one has still to run: then everybody
+    /// has seen them. Drop them without the lock.
+    #[must_use]
+    pub(super) fn take_settled_objects(&mut self) -> Vec<Py<PyAny>> {
+        let waits = |id: ModuleId| self.graph.state(id) != NodeState::Clean && self.is_alive(id);
+        let is_settled = !self.in_place.is_empty()
+            && self.failed.is_empty()
+            && !self.interrupted
+            && !self.graph.modules().any(waits);
+        if is_settled {
+            std::mem::take(&mut self.in_place)
+        } else {
+            Vec::new()
+        }
     }
 
     /// Whether the module is the entry, or was imported by nobody's load (a function did it later),

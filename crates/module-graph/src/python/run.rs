@@ -242,7 +242,17 @@ impl Engine {
             recorded
         };
         stale.retain(|name| !recorded.contains(name) && !new.global.contains(name));
-        let mut changed = before.compare(&stale)?;
+        let in_place = self.in_place(py);
+        let changes = before.compare(&stale, &in_place)?;
+        drop(in_place);
+        {
+            let mut state = self.state();
+            state.in_place.extend(changes.in_place);
+            for unit in &changes.units {
+                state.graph.code_changed(id, unit);
+            }
+        }
+        let mut changed = changes.names;
         changed.append(&mut self.state().slots[id.index()].kept);
         self.tell_executors(id, old_code.bind(py), &code, &changed)?;
         if !code.is(&old_code) {
@@ -275,6 +285,12 @@ impl Engine {
             state.graph.code_changed(id, &unit);
         }
         Ok(())
+    }
+
+    /// The objects that were changed in place, and that modules which have not run since may hold.
+    fn in_place(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
+        let state = self.state();
+        state.in_place.iter().map(|o| o.clone_ref(py)).collect()
     }
 
     /// The first run of a module. The import system drops one that raises; the entry stays, and

@@ -28,7 +28,14 @@ pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf
     let files = engine.changed_files(files);
     engine.end_batch();
 
-    let done = std::mem::take(&mut engine.state().update);
+    let (done, in_place) = {
+        let mut state = engine.state();
+        (
+            std::mem::take(&mut state.update),
+            state.take_settled_objects(),
+        )
+    };
+    drop(in_place);
     Update {
         files,
         removed,
