@@ -8,13 +8,18 @@
 mod comeback;
 mod corners;
 mod demo;
+mod diamonds;
 mod errors;
 mod files;
+mod imports;
+mod layout;
 mod names;
 mod packages;
 mod paths;
 mod process;
 mod propagation;
+mod recovery;
+mod saves;
 mod shadowed;
 #[cfg(unix)]
 mod signals;

@@ -44,6 +44,17 @@ pub enum Read<'a> {
     Code(&'a str),
 }
 
+/// How a run came to a module; see [`ModuleGraph::steps`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It is the package around what runs.
+    Parent,
+    /// It was imported.
+    Import,
+    /// Something of it was read.
+    Read,
+}
+
 /// What a node of the core stands for in its module.
 #[derive(Debug, Clone)]
 enum Role {
@@ -317,6 +328,37 @@ impl ModuleGraph {
             Role::Name(name) => Some(Read::Name(name)),
             Role::Code(unit) => Some(Read::Code(unit)),
         }
+    }
+
+    /// What the last run of `reader` read of `of`, in order of first read.
+    pub fn reads(&self, reader: ModuleId, of: ModuleId) -> Vec<Read<'_>> {
+        self.core
+            .dependencies(self.load(reader))
+            .filter(|&node| self.owner(node) == Some(of))
+            .filter_map(|node| self.read_of(node))
+            .collect()
+    }
+
+    /// What the last run of `module` read, step by step: of which module, and how it came there.
+    pub fn steps(&self, module: ModuleId) -> Vec<(ModuleId, Step)> {
+        let mut steps = Vec::new();
+        for node in self.core.dependencies(self.load(module)) {
+            let (Some(of), Some(read)) = (self.owner(node), self.read_of(node)) else {
+                continue;
+            };
+            match read {
+                Read::Order => steps.push((of, Step::Parent)),
+                Read::Module => steps.push((of, Step::Import)),
+                Read::Everything | Read::Code(_) => steps.push((of, Step::Read)),
+                Read::Name(name) => {
+                    steps.push((of, Step::Read));
+                    // `from package import module`.
+                    let inner = format!("{}.{name}", self.name(of).as_str());
+                    steps.extend(self.find(&inner).map(|inner| (inner, Step::Import)));
+                }
+            }
+        }
+        steps
     }
 
     fn describe(&self, output: NodeId) -> Option<(ModuleName, String)> {

@@ -8,6 +8,6 @@ mod name;
 pub mod python;
 mod update;
 
-pub use graph::{ModuleGraph, ModuleId, Read};
+pub use graph::{ModuleGraph, ModuleId, Read, Step};
 pub use name::{InvalidModuleName, ModuleName};
 pub use update::{Exit, Failure, Reason, Rerun, Update};

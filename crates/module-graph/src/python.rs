@@ -11,6 +11,7 @@
 //! | `run` | how a module runs, for the first time or again |
 //! | `mark` | what the files of a batch mean |
 //! | `settle` | drives the graph core: which module runs next |
+//! | `cycles` | what circular imports may see of each other |
 //! | `finder`, `loader`, `bytecode`, `source` | from a module's name to its code |
 //! | `module_type`, `reads` | which name was read, by whom |
 //! | `namespace`, `equality`, `recorder`, `bindings` | what a rerun changed |
@@ -24,6 +25,7 @@ pub mod embed;
 
 mod bindings;
 mod bytecode;
+mod cycles;
 mod engine;
 mod entry;
 mod equality;

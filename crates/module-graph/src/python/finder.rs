@@ -143,7 +143,7 @@ impl Finder {
             let inside = self.names_in(&package, "__init__");
             match inside {
                 Some(inside) if inside.extension => return Found::NotOurs,
-                Some(inside) if inside.source => {
+                Some(inside) if inside.source && package.join("__init__.py").is_file() => {
                     return Found::Module {
                         file: package.join("__init__.py"),
                         package: Some(package),
@@ -155,7 +155,7 @@ impl Finder {
         if has.extension {
             return Found::NotOurs;
         }
-        if has.source {
+        if has.source && folder.join(format!("{tail}.py")).is_file() {
             return Found::Module {
                 file: folder.join(format!("{tail}.py")),
                 package: None,

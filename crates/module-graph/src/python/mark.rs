@@ -18,6 +18,7 @@ pub(super) fn mark(engine: &'static Engine, py: Python<'_>, files: &[PathBuf]) -
     forget_import_caches(py);
     let mut removed = Vec::new();
     for file in files {
+        forget_bytecode(engine, file);
         let modules = engine.state().graph.at_path(file).to_vec();
         let exists = file.is_file();
         for module in modules {
@@ -43,6 +44,18 @@ fn forget_import_caches(py: Python<'_>) {
         .import("importlib")
         .and_then(|m| m.call_method0("invalidate_caches"));
     forgive(py, forgotten);
+}
+
+/// A saved file may come to be imported anew, and could pass for the one that was cached: the cache
+/// knows a source's time in whole seconds only.
+fn forget_bytecode(engine: &'static Engine, file: &Path) {
+    let is_users = file
+        .parent()
+        .is_some_and(|folder| engine.roots().contain(folder));
+    if let Some(cache) = engine.bytecode().cache_of(file).filter(|_| is_users) {
+        // There is none if the file was never imported.
+        let _ = std::fs::remove_file(cache);
+    }
 }
 
 fn retry(engine: &'static Engine) {

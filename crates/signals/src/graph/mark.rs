@@ -48,6 +48,14 @@ impl Graph {
         }
     }
 
+    /// What has read outputs of a running computation may see other values than before until it has
+    /// finished: everything beyond it is Pending.
+    pub fn doubt(&mut self, computation: NodeId) {
+        if self.is(computation, COMPUTATION) {
+            self.mark_beyond(computation.index);
+        }
+    }
+
     /// The value of a computation was replaced from outside: its direct readers become Dirty.
     pub fn computation_changed(&mut self, computation: NodeId) {
         if self.is(computation, COMPUTATION) {
