@@ -13,12 +13,14 @@ mod errors;
 mod files;
 mod imports;
 mod layout;
+mod modules;
 mod names;
 mod packages;
 mod paths;
 mod process;
 mod propagation;
 mod recovery;
+mod running;
 mod saves;
 mod shadowed;
 #[cfg(unix)]

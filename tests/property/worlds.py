@@ -9,11 +9,16 @@ that is in sight, and most worlds run; those that do not must fail hot as they f
 import random
 
 
+#: From this seed on, modules also import those that import them, at the top level.
+CIRCULAR = 100_000
+
+
 class World:
     """Modules and the statements in them; `files()` is what stands on disk."""
 
     def __init__(self, seed):
         self.random = random.Random(seed)
+        self.is_circular = seed >= CIRCULAR
         self.modules = {}
         self.broken = {}
         self.counter = 0
@@ -71,6 +76,8 @@ class World:
     # Statements.
 
     def statement(self, here, earlier):
+        if self.is_circular and self.random.random() < 0.2:
+            return self.circular(here, earlier)
         make = self.random.choices(
             [self.number, self.list, self.function, self.klass, self.read, self.from_import, self.late,
              self.conditional, self.star, self.decorated, self.optional, self.instance],
@@ -139,6 +146,18 @@ class World:
         module, name = found
         function = self.fresh("F")
         return f"def {function}():\n    import {module}\n    return {module}.{name}"
+
+    def circular(self, here, earlier):
+        """An import of any module: what it has bound so far is what a circle shows."""
+        others = [m for m in self.modules if m != "main"]
+        if not others:
+            return self.number(here, earlier)
+        module = self.random.choice(others)
+        names = self.names_of(module, "I") + self.names_of(module, "L")
+        if not names or self.random.random() < 0.5:
+            return f"import {module}"
+        name, alias = self.random.choice(names), self.fresh("I")
+        return f"try:\n    from {module} import {name} as {alias}\nexcept ImportError:\n    {alias} = -1"
 
     def conditional(self, here, earlier):
         test = self.value(here)

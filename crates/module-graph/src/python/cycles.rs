@@ -81,7 +81,8 @@ impl Engine {
         for inner in inner {
             if state.graph.state(inner) == NodeState::Dirty {
                 // Those that import it must find that it waits.
-                state.graph.invalidate(inner);
+                let load = state.graph.load(inner);
+                state.graph.core().doubt(load);
             }
         }
     }
@@ -393,19 +394,18 @@ impl State {
                 Visit::Run(id, steps) => (*id, Some(steps.next())),
             };
             match next {
-                None => match self
-                    .package_of(id)
-                    .filter(|package| !visited.contains(package))
-                {
-                    // It is imported first. Its own imports may come to `id` and run it.
-                    Some(package) => todo.push(Visit::Enter(package)),
-                    None => {
-                        todo.pop();
-                        if visited.insert(id) {
-                            todo.push(Visit::Run(id, self.graph.steps(id).into_iter()));
-                        }
+                None => {
+                    let package = self.package_of(id);
+                    if let Some(package) = package.filter(|package| !visited.contains(package)) {
+                        // It is imported first. Its own imports may come to `id` and run it.
+                        todo.push(Visit::Enter(package));
+                        continue;
                     }
-                },
+                    todo.pop();
+                    if visited.insert(id) {
+                        todo.push(Visit::Run(id, self.graph.steps(id).into_iter()));
+                    }
+                }
                 Some(None) => {
                     todo.pop();
                 }

@@ -2,9 +2,7 @@
 //!
 //! The order is the graph core's: the entry is pulled first, and whatever it reads settles before
 //! it, deepest first; then, in first-import order, modules that the entry does not reach. Circular
-//! imports are legal. An edge that closes a cycle counts by what the running module has bound so
-//! far, as it would in a cold start, and a module that such an edge leaves out of date runs once
-//! more, at most.
+//! imports are legal: see `cycles` for their rule, by which a module may run once more, at most.
 
 use std::{path::PathBuf, time::Instant};
 

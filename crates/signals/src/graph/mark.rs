@@ -48,10 +48,12 @@ impl Graph {
         }
     }
 
-    /// What has read outputs of a running computation may see other values than before until it has
-    /// finished: everything beyond it is Pending.
+    /// What read outputs of a computation, which runs or waits, may have to run again: everything
+    /// beyond it is Pending, also what a cycle had cut off.
     pub fn doubt(&mut self, computation: NodeId) {
         if self.is(computation, COMPUTATION) {
+            // An output that is in doubt already would not pass the mark on.
+            self.clear_outputs(computation.index);
             self.mark_beyond(computation.index);
         }
     }
