@@ -47,10 +47,8 @@ fn d05_five_hundred_files_at_once_are_one_update() {
         }
     };
     write(1);
-    let mut main = String::new();
-    for n in 0..500 {
-        main += &format!("import m{n}\n");
-    }
+    let imports: Vec<_> = (0..500).map(|n| format!("import m{n}\n")).collect();
+    let main = imports.concat();
     project.save(
         "main.py",
         &format!(
