@@ -18,11 +18,16 @@ RICH = 200_000
 DATA = 1_000_000
 
 
+#: From this seed on, modules also import those that import them, at the top level.
+CIRCULAR = 100_000
+
+
 class World:
     """Modules and the statements in them; `files()` is what stands on disk."""
 
     def __init__(self, seed):
         self.random = random.Random(seed)
+        self.is_circular = CIRCULAR <= seed < RICH
         self.rich = RICH <= seed < DATA
         self.modules = {}
         self.broken = {}
@@ -88,6 +93,8 @@ class World:
     def statement(self, here, earlier):
         if self.has_data and self.random.random() < 0.25:
             return self.data_statement(here, earlier)
+        if self.is_circular and self.random.random() < 0.2:
+            return self.circular(here, earlier)
         kinds = {self.number: 5, self.list: 2, self.function: 4, self.klass: 2, self.read: 4, self.from_import: 4,
                  self.late: 1, self.conditional: 2, self.star: 1, self.decorated: 1, self.optional: 1, self.instance: 1}
         if self.rich:
@@ -156,6 +163,18 @@ class World:
         module, name = found
         function = self.fresh("F")
         return f"def {function}():\n    import {module}\n    return {module}.{name}"
+
+    def circular(self, here, earlier):
+        """An import of any module: what it has bound so far is what a circle shows."""
+        others = [m for m in self.modules if m != "main"]
+        if not others:
+            return self.number(here, earlier)
+        module = self.random.choice(others)
+        names = self.names_of(module, "I") + self.names_of(module, "L")
+        if not names or self.random.random() < 0.5:
+            return f"import {module}"
+        name, alias = self.random.choice(names), self.fresh("I")
+        return f"try:\n    from {module} import {name} as {alias}\nexcept ImportError:\n    {alias} = -1"
 
     def conditional(self, here, earlier):
         test = self.value(here)

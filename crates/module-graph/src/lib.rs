@@ -18,5 +18,6 @@ mod why;
 
 pub use graph::{Input, ModuleGraph, ModuleId, Read};
 pub use name::{InvalidModuleName, ModuleName};
+pub use query::Step;
 pub use update::{Exit, Failure, Reason, Rerun, Update};
 pub use why::Chain;

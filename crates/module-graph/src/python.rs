@@ -11,6 +11,7 @@
 //! | `run` | how a module runs, for the first time or again |
 //! | `mark` | what the files of a batch mean |
 //! | `settle` | drives the graph core: which module runs next |
+//! | `cycles` | what circular imports may see of each other |
 //! | `finder`, `loader`, `bytecode`, `source` | from a module's name to its code |
 //! | `module_type`, `reads` | which name was read, by whom |
 //! | `calls`, `units`, `opcodes` | which definition was executed, and what that needs |
@@ -32,6 +33,7 @@ mod bindings;
 mod buffers;
 mod bytecode;
 mod calls;
+mod cycles;
 mod engine;
 mod entry;
 mod equality;

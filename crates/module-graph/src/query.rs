@@ -7,6 +7,17 @@ use rustc_hash::FxHashSet;
 
 use crate::{ModuleGraph, ModuleId, Read};
 
+/// How a run came to a module; see [`ModuleGraph::steps`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It is the package around what runs.
+    Parent,
+    /// It was imported.
+    Import,
+    /// Something of it was read.
+    Read,
+}
+
 impl ModuleGraph {
     /// The modules whose last run imported `module` or read something of it, in first-import order.
     pub fn direct_importers(&self, module: ModuleId) -> Vec<ModuleId> {
@@ -40,6 +51,25 @@ impl ModuleGraph {
         }
         cycles.sort_unstable();
         cycles
+    }
+
+    /// What the last run of `module` did with modules, in its order: with which one, and what.
+    pub fn steps(&self, module: ModuleId) -> Vec<(ModuleId, Step)> {
+        let mut steps = Vec::new();
+        for (of, read) in self.reads(module) {
+            match read {
+                Read::Order => steps.push((of, Step::Parent)),
+                Read::Module => steps.push((of, Step::Import)),
+                Read::Everything | Read::Code(_) => steps.push((of, Step::Read)),
+                Read::Name(name) => {
+                    steps.push((of, Step::Read));
+                    // `from package import module`.
+                    let inner = format!("{}.{name}", self.name(of).as_str());
+                    steps.extend(self.find(&inner).map(|inner| (inner, Step::Import)));
+                }
+            }
+        }
+        steps
     }
 
     /// What the module's last run read of other modules, but for their order.

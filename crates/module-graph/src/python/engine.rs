@@ -18,9 +18,9 @@ use pyo3::{
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
-    audit, bindings::Bindings, bytecode::Bytecode, calls, entry::Entry, errors, finder::Finder,
-    frames, inputs::Inputs, module_type, own, probes::Probes, reads, roots::Roots, settle,
-    stamp::FileStamp,
+    audit, bindings::Bindings, bytecode::Bytecode, calls, cycles::Circle, entry::Entry, errors,
+    finder::Finder, frames, inputs::Inputs, module_type, own, probes::Probes, reads, roots::Roots,
+    settle, stamp::FileStamp,
 };
 use crate::{ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Update};
 
@@ -63,6 +63,8 @@ pub(super) struct State {
     pub(super) loading: usize,
     /// Ctrl-C has stopped the update that is under way.
     pub(super) interrupted: bool,
+    /// A rerun has imported other modules than the run before, or in another order.
+    pub(super) order_changed: bool,
     /// The modules that an import did not find.
     pub(super) missing: Vec<ModuleId>,
     /// What was read besides modules.
@@ -188,6 +190,18 @@ impl State {
     }
 }
 
+/// What a first read of a name comes to.
+pub(super) enum Answer {
+    /// It has been noted, and need not be told again.
+    Known,
+    /// It could not be noted.
+    Unknown,
+    /// The module is running and has not bound the name yet.
+    Hidden,
+    /// The module is running, and these are the names that it has bound so far.
+    Names(Py<PyDict>),
+}
+
 /// What the engine keeps of one module.
 #[derive(Default)]
 #[expect(
@@ -225,6 +239,8 @@ pub(super) struct Slot {
     pub(super) before: Option<Py<PyDict>>,
     /// The last run raised. Tried again at each update.
     pub(super) failed: bool,
+    /// Its place in circular imports.
+    pub(super) circle: Circle,
     /// The traceback of the last failure.
     shown: String,
 }
@@ -407,23 +423,25 @@ impl Engine {
         reader: ModuleId,
         module: usize,
         name: &Bound<'_, PyString>,
-    ) -> bool {
+    ) -> Answer {
         let Ok(text) = name.to_str() else {
-            return false;
+            return Answer::Unknown;
         };
         let what = match text {
             "__spec__" => Read::Module,
             "__dict__" => Read::Everything,
-            "__name__" | "__path__" | "__loader__" | "__package__" | "__class__" => return true,
+            "__name__" | "__path__" | "__loader__" | "__package__" | "__class__" => {
+                return Answer::Known;
+            }
             name => Read::Name(name),
         };
         let waits = {
             let state = self.state();
             let Some(of) = state.module_at(module) else {
-                return false;
+                return Answer::Unknown;
             };
             if of == reader {
-                return true;
+                return Answer::Known;
             }
             matches!(state.graph.state(of), NodeState::Pending | NodeState::Dirty).then_some(of)
         };
@@ -431,10 +449,23 @@ impl Engine {
             settle::settle(self, py, of);
         }
         let mut state = self.state();
-        if let Some(of) = state.module_at(module) {
-            state.graph.read(reader, of, what);
+        let Some(of) = state.module_at(module) else {
+            return Answer::Known;
+        };
+        state.graph.read(reader, of, what);
+        if state.graph.state(of) != NodeState::Running || !reads::is_loading(of) {
+            return Answer::Known;
         }
-        true
+        drop(state);
+        self.look_halfway(py, reader, of, what);
+        match what {
+            Read::Name(name) if self.is_hidden(py, of, name) => Answer::Hidden,
+            Read::Everything => match self.visible_names(py, of) {
+                Some(names) => Answer::Names(names.unbind()),
+                None => Answer::Known,
+            },
+            _ => Answer::Known,
+        }
     }
 
     /// The entry's source is `file` from now on: `-m` looks it up at each run.

@@ -208,7 +208,9 @@ impl Finder {
             let package = self.folder_at(engine, &inside);
             match self.stem_in(&package, &inside, "__init__") {
                 Some(init) if init.extension => return Found::NotOurs,
-                Some(init) if init.source => return Found::module(&inside, "__init__", true),
+                Some(init) if init.source && inside.join("__init__.py").is_file() => {
+                    return Found::module(&inside, "__init__", true);
+                }
                 // Alone it may be part of a namespace package.
                 _ if !has.source => return Found::NotOurs,
                 _ => {}
@@ -217,7 +219,7 @@ impl Finder {
         if has.extension {
             return Found::NotOurs;
         }
-        if has.source {
+        if has.source && path.join(format!("{tail}.py")).is_file() {
             return Found::module(path, tail, false);
         }
         // A lone `.pyc` is a module without source.

@@ -19,7 +19,7 @@ use std::{
 
 use pyo3::{ffi, prelude::*, types::PyType};
 
-use super::reads;
+use super::reads::{self, Noted};
 use crate::ModuleId;
 
 /// Creates the type. One per interpreter is enough.
@@ -83,7 +83,11 @@ unsafe extern "C" fn getattro(
 ) -> *mut ffi::PyObject {
     // SAFETY: CPython calls slots attached, with a module and a live string.
     unsafe {
-        reads::note(module, name);
+        match reads::note(module, name) {
+            Noted::LookUp => {}
+            Noted::Raised => return std::ptr::null_mut(),
+            Noted::Given(object) => return object,
+        }
         if !is_special(name) {
             let dict = ffi::PyModule_GetDict(module);
             let found = ffi::PyDict_GetItemWithError(dict, name);

@@ -21,10 +21,13 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use pyo3::{ffi, prelude::*, types::PyString};
+use pyo3::{exceptions::PyAttributeError, ffi, prelude::*, types::PyString};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{calls, engine::Engine};
+use super::{
+    calls,
+    engine::{Answer, Engine},
+};
 use crate::ModuleId;
 
 /// How many threads have a load.
@@ -147,20 +150,37 @@ fn current_load<'a>() -> Option<&'a Load> {
     unsafe { CURRENT.get().as_ref() }
 }
 
+/// Whether a load of `module` is running on this thread.
+pub(super) fn is_loading(module: ModuleId) -> bool {
+    LOADS.with_borrow(|loads| loads.iter().any(|load| load.module == module))
+}
+
+/// What has to happen after a read was noted.
+pub(super) enum Noted {
+    /// The name is looked up.
+    LookUp,
+    /// The name is not there: an exception says so.
+    Raised,
+    /// This object, a new reference, is the answer.
+    Given(*mut ffi::PyObject),
+}
+
 /// Notes that `name` of `module` is about to be read.
 ///
 /// # Safety
 ///
 /// The thread is attached to the interpreter; `module` is a live object, `name` a live `str`.
 #[inline]
-pub(super) unsafe fn note(module: *mut ffi::PyObject, name: *mut ffi::PyObject) {
-    let Some(load) = current_load() else { return };
+pub(super) unsafe fn note(module: *mut ffi::PyObject, name: *mut ffi::PyObject) -> Noted {
+    let Some(load) = current_load() else {
+        return Noted::LookUp;
+    };
     if load
         .seen
         .borrow()
         .contains(&(module as usize, name as usize))
     {
-        return;
+        return Noted::LookUp;
     }
     // SAFETY: the caller's promise.
     unsafe { note_first(module, name) }
@@ -179,13 +199,13 @@ pub(super) unsafe fn note_fallback(module: *mut ffi::PyObject) {
     let py = unsafe { Python::assume_attached() };
     let name = pyo3::intern!(py, "__getattr__");
     // SAFETY: the caller's promise; the name is interned.
-    unsafe { note(module, name.as_ptr()) }
+    let _ = unsafe { note(module, name.as_ptr()) };
 }
 
 #[cold]
-unsafe fn note_first(module: *mut ffi::PyObject, name: *mut ffi::PyObject) {
+unsafe fn note_first(module: *mut ffi::PyObject, name: *mut ffi::PyObject) -> Noted {
     let Some(load) = LOADS.with_borrow(|loads| loads.last().cloned()) else {
-        return;
+        return Noted::LookUp;
     };
     // SAFETY: the caller's promise; the string is borrowed for the length of this call.
     let (py, name) = unsafe {
@@ -193,19 +213,33 @@ unsafe fn note_first(module: *mut ffi::PyObject, name: *mut ffi::PyObject) {
         (py, Bound::from_borrowed_ptr(py, name))
     };
     let Ok(name) = name.cast_into::<PyString>() else {
-        return;
+        return Noted::LookUp;
     };
     // A panic must not cross into C. A read that could not be noted is lost, and nothing else.
     let noted = catch_unwind(AssertUnwindSafe(|| {
-        Engine::get()
-            .is_some_and(|engine| engine.first_read(py, load.module, module as usize, &name))
+        Engine::get().map_or(Answer::Unknown, |engine| {
+            engine.first_read(py, load.module, module as usize, &name)
+        })
     }));
-    if noted.unwrap_or(false) {
-        let name = intern(name);
-        load.seen
-            .borrow_mut()
-            .insert((module as usize, name.as_ptr() as usize));
-        load.names.borrow_mut().push(name.unbind());
+    match noted.unwrap_or(Answer::Unknown) {
+        Answer::Known => {
+            let name = intern(name);
+            load.seen
+                .borrow_mut()
+                .insert((module as usize, name.as_ptr() as usize));
+            load.names.borrow_mut().push(name.unbind());
+            Noted::LookUp
+        }
+        Answer::Unknown => Noted::LookUp,
+        Answer::Names(names) => Noted::Given(names.into_ptr()),
+        Answer::Hidden => {
+            PyAttributeError::new_err(format!(
+                "partially initialized module has no attribute '{name}' (most likely due to a \
+                 circular import)"
+            ))
+            .restore(py);
+            Noted::Raised
+        }
     }
 }
 

@@ -51,14 +51,18 @@ impl Recorder {
         std::mem::take(&mut self.bound.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn is_outdated(&self, name: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let name: &str = name.extract()?;
-        Ok(self.outdated.contains(name)
+    /// Whether `name` is there from the last run only.
+    pub(super) fn is_outdated_name(&self, name: &str) -> bool {
+        self.outdated.contains(name)
             && !self
                 .bound
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .contains(name))
+                .contains(name)
+    }
+
+    fn is_outdated(&self, name: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.is_outdated_name(name.extract()?))
     }
 
     fn note(&self, name: &Bound<'_, PyAny>, is_bound: bool) -> PyResult<()> {

@@ -116,6 +116,7 @@ impl Engine {
         // What it reads of these cannot be seen, the import of them neither: taken as read again.
         let mut hidden = Vec::new();
         let mut executed;
+        let imported;
         let (object, old_code) = {
             let mut state = self.state();
             if state.graph.state(id) == NodeState::Running {
@@ -129,6 +130,7 @@ impl Engine {
                     .into_iter()
                     .filter(|of| state.slots[of.index()].is_opaque),
             );
+            imported = state.graph.imports(id);
             state.graph.start(id);
             let slot = &mut state.slots[id.index()];
             executed = std::mem::take(&mut slot.executed);
@@ -137,6 +139,7 @@ impl Engine {
                 slot.code.as_ref().map(|code| code.clone_ref(py)),
             )
         };
+        self.enter_circle(id);
         self.begin_load(py);
         let ran = match object {
             Some(object) => self.run_in(py, id, caller, object.bind(py), old_code, code),
@@ -144,6 +147,7 @@ impl Engine {
         };
         self.end_load(py);
         let is_opaque = self.is_opaque(py, id);
+        let (readers, left) = self.leave_circle(py, id, ran.is_ok());
         let mut state = self.state();
         *state.runs.entry(id).or_default() += 1;
         state.slots[id.index()].is_opaque = is_opaque;
@@ -156,10 +160,23 @@ impl Engine {
                 if !changed.is_empty() && is_opaque {
                     state.graph.module_changed(id);
                 }
+                let told = readers
+                    .iter()
+                    .filter(|&&reader| state.graph.state(reader) == NodeState::Clean);
+                let told: Vec<_> = told.copied().collect();
                 for name in changed {
                     state.graph.name_changed(id, name);
                 }
                 state.graph.finish(id);
+                state.order_changed |= state.graph.imports(id) != imported;
+                for reader in told {
+                    // It has seen of this run what a cold start would show it.
+                    let load = state.graph.load(reader);
+                    state.graph.core().accept(load);
+                }
+                for reader in left {
+                    state.graph.invalidate(reader);
+                }
                 state.failed.retain(|&failed| failed != id);
             }
             Err(error) => {
@@ -214,6 +231,7 @@ impl Engine {
                 .cloned()
                 .collect();
             let recorder = Recorder::new(&namespace, outdated)?;
+            self.hide_unbound(id, &recorder);
             // Code that asks for its locals as a dict gets the dict, as it does in a first run.
             let locals = if new.reflects {
                 namespace.as_any()
