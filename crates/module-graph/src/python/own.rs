@@ -35,10 +35,38 @@ pub fn import<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
         return Ok(module);
     }
     let module = match SEARCH_PATH.get() {
+        Some(path) if has_other_threads(py)? => load_from(py, name, path.bind(py))?,
         Some(path) => import_from(py, name, path.bind(py))?,
         None => py.import(name)?.into_any(),
     };
     imported.set_item(name, &module)?;
+    Ok(module)
+}
+
+/// Whether threads of the program may import meanwhile, which must find its own search path.
+fn has_other_threads(py: Python<'_>) -> PyResult<bool> {
+    let count: usize = py.import("_thread")?.call_method0("_count")?.extract()?;
+    Ok(count > 0)
+}
+
+/// Loads the module beside what the program has, without touching that. What it imports in turn may
+/// be the program's.
+fn load_from<'py>(
+    py: Python<'py>,
+    name: &str,
+    path: &Bound<'py, PyList>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let finder = py.import("importlib.machinery")?.getattr("PathFinder")?;
+    let spec = finder.call_method1("find_spec", (name, path))?;
+    if spec.is_none() {
+        // Built in or frozen: nobody can be in its place.
+        return Ok(py.import(name)?.into_any());
+    }
+    let module = py
+        .import("_frozen_importlib")?
+        .call_method1("module_from_spec", (&spec,))?;
+    spec.getattr("loader")?
+        .call_method1("exec_module", (&module,))?;
     Ok(module)
 }
 
