@@ -126,37 +126,48 @@ impl Rules {
             Difference::Layout { moved } => Action::Refresh(moved),
             Difference::Structure(structure) => Action::Rerun(Cause::Structure(structure)),
             Difference::Definitions(definitions) => {
-                let (bodies, docs) = (&definitions.bodies, &definitions.docs);
-                let executed = || {
-                    let unit = bodies.iter().find(|unit| ran_with_module(&unit.qualname))?;
-                    Some(Cause::Executed(unit.qualname.clone()))
+                let names = |units: &[Unit]| -> Vec<String> {
+                    units.iter().map(|unit| unit.qualname.clone()).collect()
                 };
-                let module_doc = || {
-                    let is_read = definitions.module_doc && loads(new, "__doc__");
-                    is_read.then(|| Cause::DocRead("the module".to_owned()))
-                };
-                let cause = executed()
-                    .or_else(|| bodies.iter().find_map(|unit| self.body_cause(unit, new)))
-                    .or_else(|| docs.iter().find_map(|unit| doc_cause(unit, new)))
-                    .or_else(module_doc);
+                let (bodies, docs) = (names(&definitions.bodies), names(&definitions.docs));
+                let executed = bodies.iter().find(|unit| ran_with_module(unit));
+                let cause = executed
+                    .map(|unit| Cause::Executed(unit.clone()))
+                    .or_else(|| self.against(&bodies, &docs, definitions.module_doc, new));
                 cause.map_or(Action::Patch(definitions), Action::Rerun)
             }
         }
     }
 
-    fn body_cause(&self, unit: &Unit, outline: &Outline) -> Option<Cause> {
+    /// What speaks against patching definitions whose bodies or docstrings differ, by their dotted
+    /// names in `new`, the source that was saved. `module_doc`: so does the module's own docstring.
+    pub fn against(
+        &self,
+        bodies: &[String],
+        docs: &[String],
+        module_doc: bool,
+        new: &Outline,
+    ) -> Option<Cause> {
+        let module = || {
+            let is_read = module_doc && loads(new, "__doc__");
+            is_read.then(|| Cause::DocRead("the module".to_owned()))
+        };
+        let body = bodies.iter().find_map(|unit| self.body_cause(unit, new));
+        body.or_else(|| docs.iter().find_map(|unit| doc_cause(unit, new)))
+            .or_else(module)
+    }
+
+    fn body_cause(&self, unit: &str, outline: &Outline) -> Option<Cause> {
         let decorator = decorators_around(unit, outline).find(|name| self.reads_code(name));
-        let unit = unit.qualname.clone();
-        decorator
-            .map(|decorator| Cause::CodeSeen {
-                unit: unit.clone(),
-                decorator: decorator.clone(),
-            })
-            .or_else(|| {
-                let asked = around(&unit, &outline.statements)
-                    .any(|statement| statement.directive == Some(Directive::Rerun));
-                asked.then_some(Cause::Asked(unit.clone()))
-            })
+        let code_seen = decorator.map(|decorator| Cause::CodeSeen {
+            unit: unit.to_owned(),
+            decorator: decorator.clone(),
+        });
+        code_seen.or_else(|| {
+            let asked = around(unit, &outline.statements)
+                .any(|statement| statement.directive == Some(Directive::Rerun));
+            asked.then(|| Cause::Asked(unit.to_owned()))
+        })
     }
 
     fn reads_code(&self, decorator: &str) -> bool {
@@ -168,16 +179,15 @@ impl Rules {
 }
 
 /// Frameworks show the docstrings of what they decorate, and a `property` copies its getter's.
-fn doc_cause(unit: &Unit, outline: &Outline) -> Option<Cause> {
-    let name = &unit.qualname;
-    if let Some(decorator) = decorators_around(unit, outline).next() {
+fn doc_cause(name: &str, outline: &Outline) -> Option<Cause> {
+    if let Some(decorator) = decorators_around(name, outline).next() {
         return Some(Cause::DocSeen {
-            unit: name.clone(),
+            unit: name.to_owned(),
             decorator: decorator.clone(),
         });
     }
     let is_read = loads(outline, "__doc__") || name.split('.').any(|part| loads(outline, part));
-    is_read.then(|| Cause::DocRead(name.clone()))
+    is_read.then(|| Cause::DocRead(name.to_owned()))
 }
 
 fn loads(outline: &Outline, name: &str) -> bool {
@@ -208,8 +218,8 @@ fn around<'a>(
     }))
 }
 
-fn decorators_around<'a>(unit: &'a Unit, outline: &'a Outline) -> impl Iterator<Item = &'a String> {
-    around(&unit.qualname, &outline.statements)
+fn decorators_around<'a>(unit: &'a str, outline: &'a Outline) -> impl Iterator<Item = &'a String> {
+    around(unit, &outline.statements)
         .filter_map(Statement::definition)
         .flat_map(|definition| &definition.decorators)
 }

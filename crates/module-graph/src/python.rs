@@ -14,6 +14,7 @@
 //! | `cycles` | what circular imports may see of each other |
 //! | `finder`, `loader`, `bytecode`, `source` | from a module's name to its code |
 //! | `module_type`, `reads` | which name was read, by whom |
+//! | `code_diff`, `patch`, `live` | edits that reach live functions without a run |
 //! | `calls`, `units`, `opcodes` | which definition was executed, and what that needs |
 //! | `inputs`, `stamp` | what was read besides modules, and whether it changed |
 //! | `audit`, `probes`, `frames`, `places` | seeing files opened, folders listed, paths probed |
@@ -33,6 +34,7 @@ mod bindings;
 mod buffers;
 mod bytecode;
 mod calls;
+mod code_diff;
 mod cycles;
 mod engine;
 mod entry;
@@ -42,6 +44,7 @@ mod finder;
 mod frames;
 mod inputs;
 mod layout;
+mod live;
 mod loader;
 mod mark;
 mod module_type;
@@ -49,6 +52,7 @@ mod namespace;
 mod opcodes;
 mod own;
 mod own_files;
+mod patch;
 mod places;
 mod probes;
 mod reach;

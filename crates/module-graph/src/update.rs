@@ -15,6 +15,8 @@ pub struct Update {
     pub files: Vec<PathBuf>,
     /// The modules that ran, in the order in which their runs ended: dependencies first.
     pub reran: Vec<Rerun>,
+    /// The modules whose live functions got new code or docstrings, without a run, in that order.
+    pub patched: Vec<Patched>,
     /// The modules whose run raised, in the order in which they did. Each is among `reran`, still
     /// has the state from before, and is tried again at the next save.
     pub failures: Vec<Failure>,
@@ -47,6 +49,35 @@ impl Rerun {
             reason,
             changed,
         }
+    }
+}
+
+/// A module that was patched: its functions kept their objects, and it did not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Patched {
+    /// The module.
+    pub module: ModuleName,
+    /// The definitions with another body, such as `f` and `C.m`, sorted.
+    pub bodies: Vec<String>,
+    /// The definitions with another docstring. None: only the module's own, if there are no bodies.
+    pub docs: Vec<String>,
+}
+
+impl Patched {
+    /// What was patched, by full names: `m.f`, `m.C.m`, `m.f.__doc__`.
+    pub fn names(&self) -> Vec<String> {
+        let module = &self.module;
+        let bodies = self.bodies.iter().map(|unit| format!("{module}.{unit}"));
+        let docs = self
+            .docs
+            .iter()
+            .map(|unit| format!("{module}.{unit}.__doc__"));
+        let mut names: Vec<_> = bodies.chain(docs).collect();
+        if names.is_empty() {
+            names.push(format!("{module}.__doc__"));
+        }
+        names
     }
 }
 

@@ -20,7 +20,29 @@ pub(super) struct Opcodes {
     load_name: u8,
     load_global: u8,
     load_from_dict_or_globals: u8,
+    load_attr: u8,
+    load_method: u8,
+    load_super_attr: u8,
+    import_name: u8,
+    import_from: u8,
+    /// Since 3.12 the low bit of `LOAD_ATTR` says whether a method is meant.
+    attr_shift: u32,
+    load_small_int: u8,
+    nothing: u8,
+    cache: u8,
     extended_argument: u8,
+    /// Those whose argument is an index in `co_consts`.
+    takes_constant: Vec<u8>,
+    /// Those that go on elsewhere.
+    jumps: Vec<u8>,
+}
+
+/// One instruction, with its constant if it loads one.
+pub(super) enum Instruction<'py> {
+    /// Does something with this constant.
+    Constant(u8, Bound<'py, PyAny>),
+    /// Anything else: the opcode and its argument.
+    Other(u8, usize),
 }
 
 /// Where an instruction stores a name.
@@ -49,13 +71,32 @@ impl Opcodes {
                 .get_item(name)?
                 .map_or(Ok(u8::MAX), |number| number.extract())
         };
+        // Numbers over 255 are of pseudo-instructions, which no code holds.
+        let list = |name: &str| -> PyResult<Vec<u8>> {
+            let numbers: Vec<u32> = own::import(py, "opcode")?.getattr(name)?.extract()?;
+            Ok(numbers
+                .into_iter()
+                .filter_map(|n| n.try_into().ok())
+                .collect())
+        };
         let opcodes = Self {
             store_name: number("STORE_NAME")?,
             store_global: number("STORE_GLOBAL")?,
             load_name: number("LOAD_NAME")?,
             load_global: number("LOAD_GLOBAL")?,
             load_from_dict_or_globals: number("LOAD_FROM_DICT_OR_GLOBALS")?,
+            load_attr: number("LOAD_ATTR")?,
+            load_method: number("LOAD_METHOD")?,
+            load_super_attr: number("LOAD_SUPER_ATTR")?,
+            import_name: number("IMPORT_NAME")?,
+            import_from: number("IMPORT_FROM")?,
+            attr_shift: u32::from(py.version_info() >= (3, 12)),
+            load_small_int: number("LOAD_SMALL_INT")?,
+            nothing: number("NOP")?,
+            cache: number("CACHE")?,
             extended_argument: number("EXTENDED_ARG")?,
+            takes_constant: list("hasconst")?,
+            jumps: [list("hasjrel")?, list("hasjabs")?].concat(),
         };
         Ok(OPCODES.get_or_init(|| opcodes))
     }
@@ -80,6 +121,64 @@ impl Opcodes {
             _ => None,
         })?;
         Ok(found.into_iter().map(|((), name)| name).collect())
+    }
+
+    /// Whether the instruction stores into the locals of a module or class.
+    pub(super) fn is_store_name(&self, opcode: u8) -> bool {
+        opcode == self.store_name
+    }
+
+    /// What `code` does, with constants instead of their places, so that another constant before them
+    /// makes no difference. What does nothing is left out, unless something jumps over it.
+    pub(super) fn instructions<'py>(
+        &self,
+        code: &Bound<'py, PyAny>,
+    ) -> PyResult<Vec<Instruction<'py>>> {
+        let py = code.py();
+        let constants = code
+            .getattr(pyo3::intern!(py, "co_consts"))?
+            .cast_into::<PyTuple>()?;
+        let bytes = code
+            .getattr(pyo3::intern!(py, "co_code"))?
+            .cast_into::<PyBytes>()?;
+        let units = || bytes.as_bytes().chunks_exact(2);
+        let jumps = units().any(|unit| self.jumps.contains(&unit[0]));
+        let mut found = Vec::new();
+        let mut high = 0;
+        for unit in units() {
+            let argument = (high << 8) | usize::from(unit[1]);
+            let opcode = unit[0];
+            let is_extended = opcode == self.extended_argument;
+            high = if is_extended { argument } else { 0 };
+            let is_idle = opcode == self.nothing || is_extended;
+            if opcode == self.cache || (is_idle && !jumps) {
+                continue;
+            }
+            found.push(if self.takes_constant.contains(&opcode) {
+                Instruction::Constant(opcode, constants.get_item(argument)?)
+            } else if opcode == self.load_small_int {
+                let number = argument.into_pyobject(py)?.into_any();
+                Instruction::Constant(opcode, number)
+            } else {
+                Instruction::Other(opcode, if is_idle { 0 } else { argument })
+            });
+        }
+        Ok(found)
+    }
+
+    /// The names that `code` itself reads, as globals, attributes or imports, in order.
+    pub(super) fn names_read(&self, code: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+        let mut found = self.globals_loaded(code)?;
+        let others = self.named(code, |opcode, argument| match opcode {
+            _ if opcode == self.load_attr => Some(((), argument >> self.attr_shift)),
+            _ if opcode == self.load_super_attr => Some(((), argument >> 2)),
+            _ if [self.load_method, self.import_name, self.import_from].contains(&opcode) => {
+                Some(((), argument))
+            }
+            _ => None,
+        })?;
+        found.extend(others.into_iter().map(|((), name)| name));
+        Ok(found)
     }
 
     /// What `select` takes of each instruction, with the name that its index stands for.

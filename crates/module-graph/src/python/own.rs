@@ -4,7 +4,10 @@
 //! under python, and the engine must not: it imports with the search path from before the program's
 //! folder was put there.
 
-use std::sync::OnceLock;
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 use pyo3::{
     prelude::*,
@@ -35,12 +38,42 @@ pub fn import<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
         return Ok(module);
     }
     let module = match SEARCH_PATH.get() {
+        _ if is_standard(py, name)? => py.import(name)?.into_any(),
         Some(path) if has_other_threads(py)? => load_from(py, name, path.bind(py))?,
         Some(path) => import_from(py, name, path.bind(py))?,
         None => py.import(name)?.into_any(),
     };
     imported.set_item(name, &module)?;
     Ok(module)
+}
+
+/// Whether `import name` gives the standard library's module, the very one that the program has: it is
+/// loaded already, or built in, so that no file is looked for.
+fn is_standard(py: Python<'_>, name: &str) -> PyResult<bool> {
+    let sys = py.import("sys")?;
+    let modules = sys.getattr("modules")?.cast_into::<PyDict>()?;
+    let Some(loaded) = modules.get_item(name)? else {
+        return sys.getattr("builtin_module_names")?.contains(name);
+    };
+    let names = loaded.cast::<PyModule>().map(PyModuleMethods::dict)?;
+    if let Some(file) = names.get_item("__file__")? {
+        let folder: PathBuf = py.import("os")?.getattr("__file__")?.extract()?;
+        let file: PathBuf = file.extract()?;
+        return Ok(folder
+            .parent()
+            .is_some_and(|folder| file.starts_with(folder) && !is_installed(&file)));
+    }
+    let Some(spec) = names.get_item("__spec__")?.filter(|spec| !spec.is_none()) else {
+        return Ok(false);
+    };
+    let origin = spec.getattr("origin")?;
+    let origin = origin.extract::<&str>().unwrap_or_default();
+    Ok(matches!(origin, "built-in" | "frozen"))
+}
+
+fn is_installed(file: &Path) -> bool {
+    let is_packages = |name: &std::ffi::OsStr| name == "site-packages" || name == "dist-packages";
+    file.iter().any(is_packages)
 }
 
 /// Whether threads of the program may import meanwhile, which must find its own search path.

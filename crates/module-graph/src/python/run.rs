@@ -288,7 +288,7 @@ impl Engine {
 
     /// Tells who executed a definition that does something else now: its code changed from `old` to
     /// `new`, or one of the `changed` names is a global that it loads.
-    fn tell_executors(
+    pub(super) fn tell_executors(
         &self,
         id: ModuleId,
         old: &Bound<'_, PyAny>,

@@ -14,13 +14,14 @@ use pyo3::{
 
 use super::{
     engine::{Engine, Slot},
+    errors::forgive,
     stamp::FileStamp,
 };
 use crate::ModuleId;
 
 impl Engine {
-    /// Whether the module's file holds another program than the one that ran. Comments do not count
-    /// unless they move lines. What was compiled to find out is kept for the run.
+    /// Whether the module has to run for what its file holds now: what could be patched has been. What
+    /// was compiled to find out is kept for the run.
     pub(super) fn is_edited(&'static self, py: Python<'_>, id: ModuleId) -> bool {
         let (outdated, last) = {
             let mut state = self.state();
@@ -28,7 +29,7 @@ impl Engine {
             (slot.compiled.take(), slot.source)
         };
         drop(outdated);
-        let is_edited = self.compiles_to_another_program(py, id);
+        let is_edited = self.must_run_again(py, id);
         let mut state = self.state();
         if is_edited {
             state.edited.insert(id);
@@ -40,14 +41,16 @@ impl Engine {
         // own bytes: nothing that a person would want to hear of.
         let is_same_size =
             matches!((last, slot.source), (Some(last), Some(now)) if now.has_size_of(&last));
-        if is_same_size {
+        let name = state.graph.name(id);
+        let is_patched = state.update.patched.iter().any(|it| it.module == *name);
+        if is_same_size && !is_patched {
             let path = state.graph.path(id).map(Path::to_path_buf);
             state.rewritten.extend(path);
         }
         false
     }
 
-    fn compiles_to_another_program(&'static self, py: Python<'_>, id: ModuleId) -> bool {
+    fn must_run_again(&'static self, py: Python<'_>, id: ModuleId) -> bool {
         let old = match &self.state().slots[id.index()] {
             Slot {
                 code: Some(code),
@@ -59,11 +62,16 @@ impl Engine {
         let Ok(new) = self.new_code(py, id) else {
             return true;
         };
-        let differs = !new.eq(old).unwrap_or(false);
-        if differs {
-            self.state().slots[id.index()].compiled = Some(new.unbind());
+        let old = old.bind(py);
+        if new.eq(old).unwrap_or(false) {
+            return false;
         }
-        differs
+        // A refusal is no news for the program: the module runs again.
+        if forgive(py, self.patch(id, old, &new)).unwrap_or(false) {
+            return false;
+        }
+        self.state().slots[id.index()].compiled = Some(new.unbind());
+        true
     }
 
     /// The code of the file as it is now, if it need not be compiled: it was already, or the file has

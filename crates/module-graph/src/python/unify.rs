@@ -44,7 +44,7 @@ use self::{
     matching::{Match, Matcher},
     proof::Proof,
 };
-use super::{namespace::MACHINERY, own, reach::Reach};
+use super::{namespace::MACHINERY, reach::Reach};
 
 /// What a rerun changed.
 #[derive(Default)]
@@ -227,16 +227,15 @@ fn forget_results(applied: &Applied<'_>, names_changed: bool) {
 /// Lets go of what only looks like a holder: classes that their own decorators replaced, and what
 /// `typing` remembers of the last subscriptions.
 fn forget_garbage(py: Python<'_>) -> PyResult<()> {
-    let modules = own::import(py, "sys")?.getattr("modules")?;
-    if modules.contains("typing")? {
-        for forget in own::import(py, "typing")?
-            .getattr("_cleanups")?
-            .try_iter()?
-        {
+    let modules = py.import("sys")?.getattr("modules")?;
+    if modules.contains("typing")?
+        && let Some(memories) = modules.get_item("typing")?.getattr_opt("_cleanups")?
+    {
+        for forget in memories.try_iter()? {
             forget?.call0()?;
         }
     }
-    own::import(py, "gc")?.call_method1("collect", (1,))?;
+    py.import("gc")?.call_method1("collect", (1,))?;
     Ok(())
 }
 

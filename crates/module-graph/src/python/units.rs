@@ -70,6 +70,38 @@ pub(super) fn changed(
     Ok(found)
 }
 
+/// Which of the units have one of `names` in their code.
+pub(super) fn that_mention(
+    units: &[Arc<str>],
+    code: &Bound<'_, PyAny>,
+    names: &[&str],
+) -> PyResult<Vec<Arc<str>>> {
+    if units.is_empty() {
+        return Ok(Vec::new());
+    }
+    let tree = Units::of(code)?;
+    let mut found = Vec::new();
+    for unit in units {
+        for code in tree.codes(unit) {
+            if has_name(code, names)? {
+                found.push(unit.clone());
+                break;
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the code, or code in it, has one of `names`.
+pub(super) fn mentions(code: &Bound<'_, PyAny>, names: &[&str]) -> PyResult<bool> {
+    for code in tree_of(code)? {
+        if has_name(&code, names)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Whether `changed` holds the top-level name that the unit is part of.
 fn is_named(unit: &str, changed: &FxHashSet<&str>) -> bool {
     changed.contains(unit.split('.').next().unwrap_or(unit))
@@ -112,7 +144,7 @@ impl<'py> Units<'py> {
         for code in self.codes(unit) {
             let opcodes = Opcodes::of_interpreter(code.py())?;
             let mut loads = opcodes.globals_loaded(code)?.into_iter();
-            if loads.any(|name| names.contains(name.as_str())) || reflects(code)? {
+            if loads.any(|name| names.contains(name.as_str())) || has_name(code, &REFLECTION)? {
                 return Ok(true);
             }
         }
@@ -120,14 +152,9 @@ impl<'py> Units<'py> {
     }
 }
 
-/// Whether the code may reach globals that it does not name.
-fn reflects(code: &Bound<'_, PyAny>) -> PyResult<bool> {
-    for name in code.getattr("co_names")?.cast::<PyTuple>()? {
-        if REFLECTION.contains(&name.extract::<&str>()?) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+fn has_name(code: &Bound<'_, PyAny>, names: &[&str]) -> PyResult<bool> {
+    let read = Opcodes::of_interpreter(code.py())?.names_read(code)?;
+    Ok(read.iter().any(|name| names.contains(&name.as_str())))
 }
 
 /// Names of functions that give code a namespace as an object, or run code of their own in it.
