@@ -74,7 +74,10 @@ impl Engine {
         });
         match run {
             Ok(changed) => {
-                self.report(id, Reason::Imported, changed);
+                // What a thread of the program imports meanwhile is not the update's doing.
+                if reads::current().is_some() {
+                    self.report(id, Reason::Imported, changed);
+                }
                 Ok(())
             }
             Err(error) => {
