@@ -226,7 +226,7 @@ impl Engine {
                 Some(bound) => bound,
                 None => before.bound_by_first_run(&old)?,
             };
-            before.drop_unbound(&bound, &new)?;
+            before.drop_unbound(&bound, &old, &new)?;
             let is_outdated = |name: &String| !new.global.contains(name) && !is_special(name);
             let outdated = bound
                 .iter()
