@@ -316,3 +316,28 @@ fn the_report_says_what_was_patched() {
         reload.log
     );
 }
+
+#[test]
+fn a_function_of_the_entry_is_patched_while_the_program_uses_it() {
+    let main = |n: u32| {
+        format!(
+            "import threading, time\ndef answer():\n    return {n}\nready = threading.Event()\n\
+            def work():\n    ready.wait()\n    last = None\n    while True:\n        \
+            if answer() != last:\n            last = answer()\n            print('A', last, flush=True)\n        \
+            time.sleep(0.001)\n\
+            threading.Thread(target=work, daemon=True).start()\nready.set()\n"
+        )
+    };
+    let project = Project::new(&[("main.py", &main(1))]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("A 1");
+    project.save("main.py", &main(2));
+    hmr.wait_stdout("A 2");
+    // The thread may be faster than the report.
+    let report = "main.py -> patched main.answer  ";
+    if !hmr.log().contains(report) {
+        hmr.wait_stderr("a report that names the function", |line| {
+            line.contains(report)
+        });
+    }
+}

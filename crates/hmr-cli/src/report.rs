@@ -76,7 +76,7 @@ impl Reporter {
             .filter(|m| !has_failed(m));
         let mut effects = Vec::new();
         effects.extend(self.list("removed", update.removed.iter()));
-        effects.extend(Self::patched(update));
+        effects.extend(self.patched(update));
         effects.extend(self.list("reran", ran));
         for failure in &update.failures {
             let module = self.name(&failure.module);
@@ -93,8 +93,13 @@ impl Reporter {
     }
 
     /// `patched m.f, m.C.m`, if anything was.
-    fn patched(update: &Update) -> Option<String> {
-        let names: Vec<_> = update.patched.iter().flat_map(Patched::names).collect();
+    fn patched(&self, update: &Update) -> Option<String> {
+        let full = |patched: &Patched| {
+            let module = self.name(&patched.module);
+            let names = patched.names().into_iter();
+            names.map(move |name| format!("{module}.{name}"))
+        };
+        let names: Vec<_> = update.patched.iter().flat_map(full).collect();
         let shown = names.iter().take(NAMES).cloned().collect::<Vec<_>>();
         match names.len().saturating_sub(NAMES) {
             _ if names.is_empty() => None,

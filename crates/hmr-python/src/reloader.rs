@@ -85,8 +85,12 @@ impl Update {
     /// What got new code or docstrings without a run: `m.f`, `m.C.m`, `m.f.__doc__`.
     #[getter]
     fn patched(&self) -> Vec<String> {
-        let patched = self.0.patched.iter();
-        patched.flat_map(hmr_module_graph::Patched::names).collect()
+        let full = |patched: &hmr_module_graph::Patched| {
+            let module = patched.module.clone();
+            let names = patched.names().into_iter();
+            names.map(move |name| format!("{module}.{name}"))
+        };
+        self.0.patched.iter().flat_map(full).collect()
     }
 
     /// The names of the modules whose run raised, and their tracebacks.

@@ -65,17 +65,12 @@ pub struct Patched {
 }
 
 impl Patched {
-    /// What was patched, by full names: `m.f`, `m.C.m`, `m.f.__doc__`.
+    /// What was patched, by its name in the module: `f`, `C.m`, `f.__doc__`.
     pub fn names(&self) -> Vec<String> {
-        let module = &self.module;
-        let bodies = self.bodies.iter().map(|unit| format!("{module}.{unit}"));
-        let docs = self
-            .docs
-            .iter()
-            .map(|unit| format!("{module}.{unit}.__doc__"));
-        let mut names: Vec<_> = bodies.chain(docs).collect();
+        let docs = self.docs.iter().map(|unit| format!("{unit}.__doc__"));
+        let mut names: Vec<_> = self.bodies.iter().cloned().chain(docs).collect();
         if names.is_empty() {
-            names.push(format!("{module}.__doc__"));
+            names.push("__doc__".into());
         }
         names
     }
