@@ -7,7 +7,8 @@ one has data files and one has shapes of identity. After each batch the hot proc
 a cold start on the same files: if the cold start fails, the hot one must say that something waits to
 be fixed; if it succeeds, nothing may wait and every public value must be the same. No module runs
 twice in a batch, but where imports are circular or come to a circle. A failing seed is shrunk and
-printed, and belongs into `seeds.txt`, which is run first.
+printed, and belongs into `seeds.txt`, which is run first. `--first 300000` begins with plain worlds
+whose imports are circular at the top level.
 """
 
 import argparse

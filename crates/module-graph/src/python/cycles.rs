@@ -65,6 +65,14 @@ struct Run {
 }
 
 impl Circle {
+    /// That of another object of the same module: others run inside of it as before.
+    pub(super) fn of_successor(&mut self) -> Self {
+        Self {
+            around: std::mem::take(&mut self.around),
+            ..Self::default()
+        }
+    }
+
     /// Whether the module is known to run inside another one.
     fn is_inside(&self, of: ModuleId) -> bool {
         self.inside.contains_key(&of)
@@ -338,8 +346,11 @@ impl State {
 
     /// The modules that run inside `of`, in first-import order.
     fn inner(&self, of: ModuleId) -> Vec<ModuleId> {
-        let around = &self.slots[of.index()].circle.around;
-        around.iter().copied().collect()
+        let around = self.slots[of.index()].circle.around.iter().copied();
+        // A module whose object was replaced runs inside nobody until it has run.
+        around
+            .filter(|inner| self.slots[inner.index()].circle.is_inside(of))
+            .collect()
     }
 
     fn set_inside(&mut self, inner: ModuleId, of: ModuleId, place: Option<Position>) {

@@ -364,11 +364,13 @@ impl Engine {
             let old_object = state.release(id);
             let slot = &mut state.slots[id.index()];
             let shown = slot.shown.clone();
+            let circle = slot.circle.of_successor();
             let old_slot = std::mem::replace(
                 slot,
                 Slot {
                     object: Some(object.clone().unbind()),
                     shown,
+                    circle,
                     ..Slot::default()
                 },
             );
