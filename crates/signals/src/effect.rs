@@ -34,16 +34,8 @@ impl<F: FnMut() + 'static> Table<F> {
 ///
 /// `block` is the block of the live node `id` of `rt`.
 unsafe fn run<F: FnMut() + 'static>(block: *mut F, rt: &'static Inner, id: NodeId) {
-    let Some(flags) = rt.flags(id) else { return };
-    if flags & flag::OWNS != 0 {
-        let purged = rt.purge(id);
-        if let Err(panic) = purged {
-            // The run is due all the same; without it the effect would be lost.
-            rt.keep_panic(panic);
-        }
-        if rt.flags(id).is_none() {
-            return;
-        }
+    if rt.flags_of_live(id) & flag::OWNS != 0 && !rt.clear_for_effect(id) {
+        return;
     }
     rt.g(|g| g.start_leaf(id.index));
     rt.ctx.set(Ctx {
@@ -51,57 +43,61 @@ unsafe fn run<F: FnMut() + 'static>(block: *mut F, rt: &'static Inner, id: NodeI
         memo: NONE,
         owner: id,
     });
-    let end = End {
-        rt,
-        id,
-        block: block.cast(),
-        vtable: &Table::<F>::VTABLE,
-    };
+    let end = End { rt, id, block };
     // SAFETY: the node is running, so that nobody else touches its block: it is not run again, and
     // a disposal leaves the block to us.
     unsafe { (*block)() };
     std::mem::forget(end);
-    let alive = rt.g(|g| {
-        let alive = g.contains(id);
-        if alive {
-            g.finish_leaf(id.index, false);
-        } else {
-            g.finish(id, false);
-        }
-        alive
-    });
-    if !alive {
+    if rt.flags_if_there(id).is_none() {
+        rt.g(|g| g.finish(id, false));
         rt.nobody_asks();
         // SAFETY: the node was disposed while it ran, and `free` left the block to us.
         let dropped = unsafe { rt.drop_block(block.cast(), &Table::<F>::VTABLE, true) };
-        over(rt, dropped);
+        return over(rt, dropped);
     }
+    rt.g(|g| g.finish_leaf(id.index, false));
     rt.ran(id, true);
 }
 
 /// The end of a run that unwinds. What was read so far is what the effect depends on: it runs again
 /// when that changes.
-struct End {
+struct End<F: FnMut() + 'static> {
     rt: &'static Inner,
     id: NodeId,
-    block: *mut u8,
-    vtable: &'static VTable,
+    block: *mut F,
 }
 
-impl Drop for End {
+impl<F: FnMut() + 'static> Drop for End<F> {
     #[cold]
     fn drop(&mut self) {
-        let (rt, id) = (self.rt, self.id);
-        rt.nobody_asks();
-        rt.g(|g| g.finish(id, false));
-        rt.raised_cycle.take();
-        if rt.flags(id).is_none() {
+        let (block, vtable) = (self.block.cast(), &Table::<F>::VTABLE);
+        self.rt.effect_unwound(self.id, block, vtable);
+    }
+}
+
+impl Inner {
+    /// Before an effect that owns something runs again; `false` if a cleanup removed it.
+    #[cold]
+    fn clear_for_effect(&'static self, id: NodeId) -> bool {
+        if let Err(panic) = self.purge(id) {
+            // The run is due all the same; without it the effect would be lost.
+            self.keep_panic(panic);
+        }
+        self.flags(id).is_some()
+    }
+
+    #[cold]
+    fn effect_unwound(&'static self, id: NodeId, block: *mut u8, vtable: &'static VTable) {
+        self.nobody_asks();
+        self.g(|g| g.finish(id, false));
+        self.raised_cycle.take();
+        if self.flags(id).is_none() {
             // SAFETY: the node was disposed while it ran, and `free` left the block to us. Further
             // panics are dropped: the first one is on its way.
-            let _ = unsafe { rt.drop_block(self.block, self.vtable, true) };
-            let _ = rt.run_late();
+            let _ = unsafe { self.drop_block(block, vtable, true) };
+            let _ = self.run_late();
         }
-        rt.ran(id, true);
+        self.ran(id, true);
     }
 }
 

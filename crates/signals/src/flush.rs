@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::error::Error;
-use crate::graph::{COMPUTATION, DIRTY, Graph, Host, KIND, MARKED, NodeId, RUNNING, settle};
+use crate::graph::{COMPUTATION, DIRTY, Graph, KIND, MARKED, NodeId, RUNNING, settle};
 use crate::owner::{Panic, keep_first};
 use crate::runtime::{Ctx, Cx, Inner, NOBODY, NONE};
 use crate::slot::flag;
@@ -47,6 +47,8 @@ struct Progress {
     current: NodeId,
     base: usize,
     limit: usize,
+    /// Up to here runs are not even counted by effect.
+    calm: usize,
     /// From half of the budget on, when something is probably wrong.
     heat: Option<Box<Heat>>,
     /// Who was asking when the flush began. Effects that run straight from the queue leave theirs
@@ -211,6 +213,7 @@ impl Inner {
             current: NOBODY,
             base,
             limit: base,
+            calm: base - base / 2,
             heat: None,
             ctx: self.ctx.get(),
         }
@@ -220,7 +223,7 @@ impl Inner {
     fn run_queue(&'static self, progress: &mut Progress) {
         while let Some((id, flags)) = self.g(Graph::pop_queue) {
             progress.runs += 1;
-            if progress.runs + progress.base / 2 > progress.limit && !Self::may_run(id, progress) {
+            if progress.runs > progress.calm && !Self::may_run(id, progress) {
                 self.ctx.set(progress.ctx);
                 self.give_up(id);
                 continue;
@@ -252,7 +255,7 @@ impl Inner {
     fn run_effect(&'static self, id: NodeId, flags: u32, ctx: Ctx) {
         if flags & (flag::NESTED | flag::OWNS | DIRTY | RUNNING) == DIRTY && !self.observed.get() {
             // What `settle` would come to, without a walk.
-            return (&self).recompute(id);
+            return self.run(id);
         }
         self.ctx.set(ctx);
         if flags & flag::NESTED != 0 {
@@ -336,6 +339,7 @@ impl Inner {
         heat.stopped
             .extend(counts.into_iter().filter(|(_, count)| count * 2 >= most));
         progress.limit = progress.runs + progress.base;
+        progress.calm = progress.limit - progress.base / 2;
         !heat.stopped.contains_key(&id)
     }
 

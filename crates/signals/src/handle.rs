@@ -68,16 +68,14 @@ impl<T: 'static> Raw<T> {
         Self { rt, id, value }
     }
 
-    /// Finds the node and makes it fresh; records the read if `track`. Gives its flags.
+    /// The flags of a node that is there with a fresh value; records the read if `track`.
     ///
-    /// Inlined into user closures: the way of a read that finds a clean value is a dozen loads and
-    /// compares, and through a call its `Result` would go over memory.
+    /// Inlined into user closures: this is a dozen loads and compares.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "measured: see the function's comment")]
-    fn prepare(&self, track: bool) -> Result<u32, Error> {
-        let rt = self.rt;
-        let observer = rt.ctx.get().observer;
-        let ready = rt.g(|g| {
+    fn ready(&self, track: bool) -> Option<u32> {
+        let observer = self.rt.ctx.get().observer;
+        self.rt.g(|g| {
             if !g.contains(self.id) {
                 return None;
             }
@@ -89,8 +87,13 @@ impl<T: 'static> Raw<T> {
                 g.track(observer, self.id.index);
             }
             Some(flags)
-        });
-        match ready {
+        })
+    }
+
+    /// Finds the node and makes it fresh; records the read if `track`. Gives its flags.
+    #[inline]
+    fn prepare(&self, track: bool) -> Result<u32, Error> {
+        match self.ready(track) {
             Some(flags) => Ok(flags),
             None => self.prepare_slowly(track),
         }
@@ -181,19 +184,55 @@ impl<T: 'static> Raw<T> {
         Ok(result)
     }
 
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "as `prepare`")]
+    /// A clone of the value.
+    #[inline]
     pub(crate) fn get(&self, track: bool) -> Result<T, Error>
     where
         T: Clone,
     {
         if is_plain::<T>() {
             self.prepare(track)?;
-            let data = self.rt.data(self.id.index);
-            // SAFETY: as in `with`; a plain `clone` copies and cannot reach the runtime.
-            return Ok(unsafe { &*data.cast::<T>() }.clone());
+            return Ok(self.copy());
         }
         self.with(track, T::clone)
+    }
+
+    /// [`Raw::get`], with an error as a panic.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `ready`")]
+    #[track_caller]
+    pub(crate) fn get_or_raise(&self, track: bool) -> T
+    where
+        T: Clone,
+    {
+        if is_plain::<T>() && self.ready(track).is_some() {
+            return self.copy();
+        }
+        self.get_slowly(track)
+    }
+
+    /// Out of line, so that the plain way needs no stack for the error.
+    #[inline(never)]
+    #[track_caller]
+    fn get_slowly(&self, track: bool) -> T
+    where
+        T: Clone,
+    {
+        match self.get(track) {
+            Ok(value) => value,
+            Err(error) => self.raise(error),
+        }
+    }
+
+    /// A copy of the value of a node that is there and has a plain one.
+    #[inline]
+    fn copy(&self) -> T
+    where
+        T: Clone,
+    {
+        let data = self.rt.data(self.id.index);
+        // SAFETY: as in `with`; a plain `clone` copies and cannot reach the runtime.
+        unsafe { &*data.cast::<T>() }.clone()
     }
 
     /// The panic for an error of this node; the first reader of a failed memo gets the original.

@@ -78,36 +78,24 @@ where
     F: FnMut(Option<&T>) -> T + 'static,
     E: Equality<T>,
 {
-    let Some(mut flags) = rt.flags(id) else {
-        return;
-    };
+    let mut flags = rt.flags_of_live(id);
     if flags & (flag::LENT | flag::WRITING | flag::OWNS) != 0 {
-        if flags & flag::OWNS != 0
-            && let Err(panic) = rt.purge(id)
-        {
-            resume_unwind(panic);
-        }
-        match rt.flags(id) {
+        match rt.clear_for_run(id) {
             Some(now) => flags = now,
             None => return,
         }
-        if flags & (flag::LENT | flag::WRITING) != 0 {
-            Error::Borrowed(rt.place(id)).raise();
-        }
     }
     rt.g(|g| g.start_run(id.index));
-    let before = rt.ctx.replace(Ctx {
-        observer: id.index,
-        memo: id.index,
-        owner: id,
-    });
     let end = End {
         rt,
         id,
-        before,
-        block: block.cast(),
-        vtable: &Table::<T, F, E>::VTABLE,
-        init: flags & flag::INIT != 0,
+        before: rt.ctx.replace(Ctx {
+            observer: id.index,
+            memo: id.index,
+            owner: id,
+        }),
+        block,
+        flags,
     };
     // SAFETY: the node is running, so that nobody else touches its block: it is not run again, a
     // read of it is a cycle, and a disposal leaves the block to us. INIT says whether there is a
@@ -118,9 +106,9 @@ where
     };
     let new = compute(old);
     let same = flags & flag::ERR == 0 && old.is_some_and(|old| equality.same(old, &new));
+    rt.ctx.set(end.before);
     std::mem::forget(end);
-    rt.ctx.set(before);
-    if rt.flags(id).is_none() {
+    if rt.flags_if_there(id).is_none() {
         rt.g(|g| g.finish(id, false));
         let vtable = &Table::<T, F, E>::VTABLE;
         // SAFETY: the node was disposed while it ran, and `free` left the block to us.
@@ -153,29 +141,21 @@ where
 
 /// The end of a run that unwinds. The panic itself passes by here; whoever asked for the memo
 /// catches it and hands it to [`Inner::settle_panic`].
-struct End {
+struct End<T: 'static, F: FnMut(Option<&T>) -> T + 'static, E: Equality<T>> {
     rt: &'static Inner,
     id: NodeId,
     before: Ctx,
-    block: *mut u8,
-    vtable: &'static VTable,
-    init: bool,
+    block: *mut Block<T, F, E>,
+    /// As they were before the run.
+    flags: u32,
 }
 
-impl Drop for End {
+impl<T: 'static, F: FnMut(Option<&T>) -> T + 'static, E: Equality<T>> Drop for End<T, F, E> {
     #[cold]
     fn drop(&mut self) {
-        let (rt, id) = (self.rt, self.id);
-        rt.ctx.set(self.before);
-        if rt.flags(id).is_some() {
-            rt.failed(id);
-            return;
-        }
-        rt.g(|g| g.finish(id, false));
-        // SAFETY: the node was disposed while it ran, and `free` left the block to us. Further
-        // panics are dropped: the first one is on its way.
-        let _ = unsafe { rt.drop_block(self.block, self.vtable, self.init) };
-        let _ = rt.run_late();
+        let (block, vtable) = (self.block.cast(), &Table::<T, F, E>::VTABLE);
+        let init = self.flags & flag::INIT != 0;
+        self.rt.unwound(self.id, self.before, block, vtable, init);
     }
 }
 
@@ -189,6 +169,43 @@ pub(crate) fn over(rt: &'static Inner, result: Result<(), crate::owner::Panic>) 
 }
 
 impl Inner {
+    /// What a memo that owns something or has its value lent needs before it runs: its flags then,
+    /// or `None` if a cleanup removed it.
+    #[cold]
+    fn clear_for_run(&'static self, id: NodeId) -> Option<u32> {
+        if self.flags(id)? & flag::OWNS != 0
+            && let Err(panic) = self.purge(id)
+        {
+            resume_unwind(panic);
+        }
+        let flags = self.flags(id)?;
+        if flags & (flag::LENT | flag::WRITING) != 0 {
+            Error::Borrowed(self.place(id)).raise();
+        }
+        Some(flags)
+    }
+
+    #[cold]
+    fn unwound(
+        &'static self,
+        id: NodeId,
+        before: Ctx,
+        block: *mut u8,
+        vtable: &'static VTable,
+        init: bool,
+    ) {
+        self.ctx.set(before);
+        if self.flags(id).is_some() {
+            self.failed(id);
+            return;
+        }
+        self.g(|g| g.finish(id, false));
+        // SAFETY: the node was disposed while it ran, and `free` left the block to us. Further
+        // panics are dropped: the first one is on its way.
+        let _ = unsafe { self.drop_block(block, vtable, init) };
+        let _ = self.run_late();
+    }
+
     /// The memo panicked: the panic is kept as its result until something it read changes. Only a
     /// cycle is not kept, since who is to blame for it depends on who was asked first.
     #[cold]
@@ -213,7 +230,8 @@ impl Inner {
     #[inline]
     pub(crate) fn settle(&'static self, id: NodeId) -> Result<(), Cycle> {
         loop {
-            match catch_unwind(AssertUnwindSafe(|| settle(&self, id))) {
+            let walk = AssertUnwindSafe(|| settle(&self, id));
+            match self.with_stack(|| catch_unwind(walk)) {
                 Ok(result) => return result,
                 Err(panic) => {
                     // A memo that failed by a cycle stays dirty, so the target ends the loop.

@@ -19,7 +19,7 @@ use std::panic::Location;
 
 use crate::cold::Cold;
 use crate::error::{Error, Place};
-use crate::graph::{Graph, NodeId, State};
+use crate::graph::{Graph, NodeId, SOURCE, State};
 use crate::slab::Slab;
 use crate::slot::{Slot, VTable};
 
@@ -134,7 +134,7 @@ impl Runtime {
             }))
         });
         rt.alive.set(true);
-        let root = rt.insert(crate::scope::VTABLE, 1, |_| {}, NOBODY, Location::caller());
+        let root = rt.insert(crate::scope::VTABLE, SOURCE, |_| {}, NOBODY, Location::caller());
         rt.root.set(root);
         rt.ctx.set(Ctx {
             owner: root,
@@ -254,6 +254,20 @@ impl Inner {
     #[inline]
     pub(crate) fn flags(&self, node: NodeId) -> Option<u32> {
         self.g(|g| g.contains(node).then(|| g.node(node.index).flags))
+    }
+
+    /// The flags of a node that is known to be there.
+    #[inline]
+    pub(crate) fn flags_of_live(&self, node: NodeId) -> u32 {
+        debug_assert!(self.g(|g| g.contains(node)), "{node:?} has gone");
+        self.g(|g| g.node(node.index).flags)
+    }
+
+    /// [`Inner::flags`], for a node that was there a moment ago, so that its slot is.
+    #[inline]
+    pub(crate) fn flags_if_there(&self, node: NodeId) -> Option<u32> {
+        let slot = self.g(|g| *g.node(node.index));
+        (slot.generation == node.generation).then_some(slot.flags)
     }
 
     #[inline]
