@@ -201,6 +201,18 @@ impl<'p> Hmr<'p> {
         kill_process(Pid::from_child(&self.child), signal).expect("the process is there");
     }
 
+    /// How many files and directories the process asks the kernel to watch.
+    #[cfg(target_os = "linux")]
+    pub fn inotify_watches(&self) -> usize {
+        let infos = format!("/proc/{}/fdinfo", self.child.id());
+        let infos = std::fs::read_dir(infos).expect("the process is there");
+        infos
+            .filter_map(|info| std::fs::read_to_string(info.ok()?.path()).ok())
+            .flat_map(|info| info.lines().map(str::to_owned).collect::<Vec<_>>())
+            .filter(|line| line.starts_with("inotify "))
+            .count()
+    }
+
     /// Waits until the process has ended by itself and returns how, with the rest of its stdout.
     #[track_caller]
     pub fn exit(&mut self) -> (ExitStatus, Vec<String>) {

@@ -2,8 +2,9 @@
 
 * config.py, GREETING     -> config and main run again; the model is not loaded again
 * config.py, LIMIT        -> config, report and main
-* report.py, headline()   -> report and main
-* words.txt, then any code of model.py -> the model loads again, which takes its three seconds
+* report.py, headline()   -> patched where it stands; main called it and runs again
+* model.py, its docstring -> nothing runs
+* words.txt               -> the model read it and loads again, which takes its three seconds
 """
 
 import report

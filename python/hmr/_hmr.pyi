@@ -44,6 +44,10 @@ class Update:
         """The names of the modules that ran, dependencies first."""
 
     @property
+    def patched(self) -> list[str]:
+        """What got new code or docstrings without a run: `m.f`, `m.C.m`, `m.f.__doc__`."""
+
+    @property
     def failed(self) -> list[tuple[str, str]]:
         """The names of the modules whose run raised, and their tracebacks."""
 

@@ -85,10 +85,19 @@ fn circular_imports_settle_after_one_of_them_failed_and_was_fixed() {
     let mut hmr = Hmr::start(&project, &["main.py"]);
     hmr.wait_stdout("V 10");
 
-    hmr.save("a.py", "X = 2\nimport b\n1 / 0\n")
-        .expect_failure("a", "ZeroDivisionError");
+    // `b` has run inside `a` and seen 2, so that it and its reader run again on the old value.
+    let reload = hmr.save("a.py", "X = 2\nimport b\n1 / 0\n");
+    assert_eq!(
+        reload.failed,
+        Some(("a".into(), "ZeroDivisionError".into())),
+        "{}",
+        reload.log
+    );
+    assert_eq!(reload.ran, ["b", "b", "main"], "{}", reload.log);
+    assert_eq!(reload.stdout, ["V 10"], "{}", reload.log);
+    // In the order in which they end: `b` runs inside `a`, as in a cold start.
     hmr.save("a.py", "X = 3\nimport b\n")
-        .expect(&["a", "b", "main"], &["V 30"]);
+        .expect(&["b", "a", "main"], &["V 30"]);
 }
 
 #[cfg(unix)]
@@ -197,3 +206,27 @@ fn a_module_of_the_standard_library_keeps_its_bytecode() {
 }
 
 const LAST_OF_ZEN: &str = "Namespaces are one honking great idea -- let's do more of those!";
+
+#[test]
+fn a_thread_finds_the_programs_modules_while_hmr_imports_its_own() {
+    const MODULES: usize = 400;
+    let main = format!(
+        "import m, os, threading, time\n\
+        def work():\n    while not os.path.exists('go'):\n        time.sleep(0.001)\n    \
+        for n in range({MODULES}):\n        __import__(f'lazy{{n}}')\n    print('all', flush=True)\n\
+        threading.Thread(target=work, daemon=True).start()\n\
+        print('V', m.X)\n"
+    );
+    let project = Project::new(&[("m.py", "X = 1\n"), ("main.py", &main)]);
+    for n in 0..MODULES {
+        project.save(&format!("lazy{n}.py"), "Y = 1\n");
+    }
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1");
+
+    // To show the failure `hmr` imports modules of the standard library, from its own search path.
+    project.save("go", "");
+    project.save("m.py", "1 / 0\n");
+    hmr.wait_failure("ZeroDivisionError");
+    hmr.wait_stdout("all");
+}

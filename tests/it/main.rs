@@ -2,19 +2,31 @@
 //!
 //! Each test carries the number of the behaviour it shows (`a01_…` is A01) and says it as a
 //! sentence. The modules follow the letters: what a save reaches (A), state (B), errors (C), files
-//! (D), the process (F). `comeback`, `names`, `packages`, `paths`, `shadowed` and `signals` hold what
+//! (D), data (E), the process (F). `comeback`, `names`, `packages`, `paths`, `shadowed` and `signals` hold what
 //! once went wrong, without a number. `tidy` looks at the source tree instead and starts nothing.
 
+mod calls;
 mod comeback;
 mod corners;
+mod data;
+mod definitions;
 mod demo;
+mod diamonds;
 mod errors;
 mod files;
+mod identity;
+mod imports;
+mod layout;
+mod modules;
 mod names;
 mod packages;
+mod patching;
 mod paths;
 mod process;
 mod propagation;
+mod recovery;
+mod running;
+mod saves;
 mod shadowed;
 #[cfg(unix)]
 mod signals;

@@ -29,9 +29,9 @@ const CONFINED: [(&str, &[&str]); 5] = [
         ],
     ),
     ("notify::", &["crates/watcher/src/backend/notify.rs"]),
-    ("ruff_python_parser", &["crates/module-graph/src/source.rs"]),
-    ("ruff_python_ast", &["crates/module-graph/src/source.rs"]),
-    ("ruff_text_size", &["crates/module-graph/src/source.rs"]),
+    ("ruff_python_parser", &["crates/module-graph/src/source"]),
+    ("ruff_python_ast", &["crates/module-graph/src/source"]),
+    ("ruff_text_size", &["crates/module-graph/src/source"]),
 ];
 
 #[test]

@@ -2,7 +2,7 @@
 
     python tests/property/hot_is_cold.py [--first 0] [--count 50] [--edits 12] [--seeds FILE]
 
-Each seed is a random project and a sequence of random batches of edits. After each batch the hot
+Each number is two seeds, N and RICH + N. Each seed is a random project and a sequence of random batches of edits. After each batch the hot
 process is compared with a cold start on the same files: if the cold start fails, the hot one must
 say that something waits to be fixed; if it succeeds, nothing may wait and every public value must be
 the same. No module runs twice in a batch, but where imports are circular. A failing seed is shrunk and printed, and belongs into
@@ -18,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from worlds import World
+from worlds import DATA, RICH, World
 
 HERE = Path(__file__).resolve().parent
 
@@ -48,11 +48,17 @@ class Wrong(Exception):
 def write(folder, files):
     """Makes the folder hold exactly `files`; returns the paths that this changed."""
     changed = []
-    there = {str(p.relative_to(folder)): p for p in Path(folder).rglob("*.py")}
+    there = {
+        str(p.relative_to(folder)): p
+        for p in Path(folder).rglob("*")
+        if p.is_file() and p.parent.name != "__pycache__"
+    }
     for path, p in sorted(there.items()):
         if path not in files:
             p.unlink()
             changed.append(path)
+            if p.parent.name == "data" and not any(p.parent.iterdir()):
+                p.parent.rmdir()
     for path, text in sorted(files.items()):
         p = Path(folder, path)
         if not p.exists() or p.read_text() != text:
@@ -194,7 +200,9 @@ def main():
     parser.add_argument("--keep-going", action="store_true", help="show every failing seed, shrink none")
     options = parser.parse_args()
     kept = [int(line.split()[0]) for line in (HERE / "seeds.txt").read_text().splitlines() if line[:1].isdigit()]
-    seeds = [*kept, *range(options.first, options.first + options.count)]
+    # Of every three worlds one is plain, one has data files, one has shapes of identity.
+    numbers = range(options.first, options.first + options.count)
+    seeds = [*kept, *(number // 3 + (0, DATA, RICH)[number % 3] for number in numbers)]
     cold = Worker("cold")
     failed = []
     for seed in seeds:

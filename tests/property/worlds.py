@@ -4,9 +4,22 @@ A world is a set of modules, each a list of statements. Names tell their kind: `
 a list, `F1` a function without arguments that returns a number, `K1` a class that can be created
 without arguments and has a number `A` and a method `m()`. So a random statement can use any name
 that is in sight, and most worlds run; those that do not must fail hot as they fail cold.
+
+A seed below `RICH` makes what it made when it was written down. Worlds of seeds from `RICH` on have more
+shapes whose identity matters: properties, dataclasses, enumerations, closures, registries, objects
+that another module keeps, and edits inside of them. Those from `DATA` on have data files instead,
+`data/d0` to `data/d3` beside the modules and in each package. Modules read them, list the folder and
+ask whether they are there.
 """
 
 import random
+
+RICH = 200_000
+DATA = 1_000_000
+
+
+#: From this seed on, modules also import those that import them, at the top level.
+CIRCULAR = 100_000
 
 
 class World:
@@ -14,9 +27,16 @@ class World:
 
     def __init__(self, seed):
         self.random = random.Random(seed)
+        self.is_circular = CIRCULAR <= seed < RICH
+        self.rich = RICH <= seed < DATA
         self.modules = {}
         self.broken = {}
         self.counter = 0
+        self.has_data = seed >= DATA
+        self.data = {}
+        if self.has_data:
+            for _ in range(4):
+                self.edit_data()
         for _ in range(self.random.randint(2, 7)):
             self.add_module()
         self.modules["main"] = self.imports_of_all()
@@ -71,12 +91,16 @@ class World:
     # Statements.
 
     def statement(self, here, earlier):
-        make = self.random.choices(
-            [self.number, self.list, self.function, self.klass, self.read, self.from_import, self.late,
-             self.conditional, self.star, self.decorated, self.optional, self.instance],
-            [5, 2, 4, 2, 4, 4, 1, 2, 1, 1, 1, 1],
-        )[0]
-        return make(here, earlier)
+        if self.has_data and self.random.random() < 0.25:
+            return self.data_statement(here, earlier)
+        if self.is_circular and self.random.random() < 0.2:
+            return self.circular(here, earlier)
+        kinds = {self.number: 5, self.list: 2, self.function: 4, self.klass: 2, self.read: 4, self.from_import: 4,
+                 self.late: 1, self.conditional: 2, self.star: 1, self.decorated: 1, self.optional: 1, self.instance: 1}
+        if self.rich:
+            kinds |= {self.rich_class: 3, self.dataclass: 2, self.enumeration: 1, self.closure: 1, self.registry: 1,
+                      self.subclass: 2, self.held: 2, self.cached: 1, self.instance: 2}
+        return self.random.choices(list(kinds), list(kinds.values()))[0](here, earlier)
 
     def local(self, here, kind):
         return [line.split()[0 if kind in "IL" else 1].split("(")[0].rstrip(":")
@@ -140,6 +164,18 @@ class World:
         function = self.fresh("F")
         return f"def {function}():\n    import {module}\n    return {module}.{name}"
 
+    def circular(self, here, earlier):
+        """An import of any module: what it has bound so far is what a circle shows."""
+        others = [m for m in self.modules if m != "main"]
+        if not others:
+            return self.number(here, earlier)
+        module = self.random.choice(others)
+        names = self.names_of(module, "I") + self.names_of(module, "L")
+        if not names or self.random.random() < 0.5:
+            return f"import {module}"
+        name, alias = self.random.choice(names), self.fresh("I")
+        return f"try:\n    from {module} import {name} as {alias}\nexcept ImportError:\n    {alias} = -1"
+
     def conditional(self, here, earlier):
         test = self.value(here)
         yes, no = self.fresh("I"), self.fresh("I")
@@ -162,19 +198,130 @@ class World:
         classes = self.local(here, "K")
         if not classes:
             return self.klass(here, earlier)
-        return f"I{self.fresh('o')} = {self.random.choice(classes)}()"
+        # Plain worlds take the object for a number now and then, and fail.
+        name = self.fresh("o") if self.rich else f"I{self.fresh('o')}"
+        return f"{name} = {self.random.choice(classes)}()"
+
+    # Classes and objects whose identity others hold.
+
+    def rich_class(self, here, earlier):
+        """Properties, class and static methods, `super()`, a mutable attribute; each may be missing."""
+        bases = self.local(here, "K")
+        base = self.random.choice(bases) if bases and self.random.random() < 0.5 else ""
+        inherited = "super().m() + " if base else ""
+        parts = [
+            f"    A = {self.value(here)}",
+            f"    @property\n    def p(self):\n        return {self.value(here)}",
+            f"    @classmethod\n    def c(cls):\n        return cls.__name__, {self.value(here)}",
+            f"    @staticmethod\n    def s():\n        return {self.value(here)}",
+            f"    items = [{self.value(here)}]",
+            f"    class Inner:\n        A = {self.value(here)}\n        def m(self):\n            return {self.value(here)}",
+            f"    def n(self, x={self.value(here)}):\n        return __class__.__name__, x",
+        ]
+        parts = [part for part in parts if part.startswith("    A") or self.random.random() < 0.5]
+        parts.append(f"    def m(self):\n        return {inherited}{self.value(here)}")
+        return f"class {self.fresh('K')}{f'({base})' if base else ''}:\n" + "\n".join(parts)
+
+    def dataclass(self, here, earlier):
+        fields = "".join(f"    {name}: int = {self.value(here)}\n" for name in "xyz" if self.random.random() < 0.6)
+        options = self.random.choice(["", "(frozen=True)", "(order=True)", "(slots=True)"])
+        attribute = "A: typing.ClassVar" if self.random.random() < 0.5 else "A"
+        return (f"import dataclasses, typing\n@dataclasses.dataclass{options}\nclass {self.fresh('K')}:\n{fields}"
+                f"    {attribute} = {self.value(here)}\n    def m(self):\n        return {self.value(here)}")
+
+    def enumeration(self, here, earlier):
+        name = self.fresh("E")
+        members = "".join(f"    {member} = {number}\n" for number, member in enumerate("ABCD") if self.random.random() < 0.7)
+        return (f"import enum\nclass {name}(enum.Enum):\n    Z = {self.random.randint(10, 12)}\n{members}"
+                f"    def m(self):\n        return {self.value(here)}\n"
+                f"{self.fresh('L')} = [m.m() for m in {name}]\n{self.fresh('o')} = {name}.Z")
+
+    def closure(self, here, earlier):
+        make, pair, name = self.fresh("make"), self.fresh("pair"), self.fresh("F")
+        return (f"def {make}(start):\n    n = start\n    def bump(by):\n        nonlocal n\n        n += by + {self.random.randint(1, 2)}\n"
+                f"    def get():\n        return n\n    return bump, get\n"
+                f"{pair} = {make}({self.value(here)})\n{pair}[0]({self.value(here)})\n"
+                f"def {name}():\n    return {pair}[1]()")
+
+    def registry(self, here, earlier):
+        """A registry that its own module rebuilds."""
+        table, first, second = self.fresh("R"), self.fresh("F"), self.fresh("F")
+        return (f"{table} = []\ndef {table}_add(f):\n    {table}.append(f)\n    return f\n"
+                f"@{table}_add\ndef {first}():\n    return {self.value(here)}\n"
+                f"@{table}_add\ndef {second}():\n    return {self.value(here)}\n"
+                f"{self.fresh('L')} = [f() for f in {table}]")
+
+    def subclass(self, here, earlier):
+        """A class whose base another module defines, and an object of it."""
+        found = self.pick(earlier, "K")
+        if not found:
+            return self.rich_class(here, earlier)
+        module, base = found
+        name = self.fresh("K")
+        return (f"import {module}\nclass {name}({module}.{base}):\n    B = {self.value(here)}\n"
+                f"    def m(self):\n        return super().m() + {self.value(here)}\n"
+                f"{self.fresh('o')} = {name}()\n{self.fresh('I')} = {name}().m() + {name}.A")
+
+    def held(self, here, earlier):
+        """Another module's object, kept here and used."""
+        found = self.pick(earlier, self.random.choice("FK"))
+        if not found:
+            return self.closure(here, earlier)
+        module, name = found
+        use = "()" if name[0] == "F" else "().m()"
+        alias = self.fresh("x")
+        return (f"from {module} import {name} as {alias}\n{self.fresh('L')} = [{alias}]\n"
+                f"def {self.fresh('F')}(kept={alias}):\n    return kept{use}\n{self.fresh('I')} = {alias}{use}")
+
+    def cached(self, here, earlier):
+        name = self.fresh("F")
+        return (f"import functools\n@functools.lru_cache(maxsize=None)\ndef {name}():\n    return {self.value(here)}\n"
+                f"{self.fresh('I')} = {name}()")
+
+    # Statements about data files.
+
+    def data_statement(self, here, earlier):
+        name = f"d{self.random.randint(0, 3)}"
+        os = "__import__('os')"
+        folder = f"{os}.path.join({os}.path.dirname(__file__), 'data')"
+        path = f"{os}.path.join({folder}, '{name}')"
+        value = self.fresh("I")
+        return self.random.choice([
+            f"{value} = int(open({path}).read())",
+            f"try:\n    {value} = int(open({path}).read())\nexcept OSError:\n    {value} = -1",
+            f"{value} = {os}.path.exists({path})",
+            f"{value} = __import__('pathlib').Path({path}).is_file()",
+            f"{value} = {os}.path.isdir({folder})",
+            f"{value} = int(open({path}).read()) if {os}.path.exists({path}) else -1",
+            f"{self.fresh('L')} = sorted({os}.listdir({folder})) if {os}.path.isdir({folder}) else []",
+            f"{self.fresh('L')} = sorted(__import__('glob').glob('d*', root_dir={folder}))",
+            f"def {self.fresh('F')}():\n    return int(open({path}).read()) if {os}.path.exists({path}) else -1",
+        ])
 
     # Edits.
 
+    def edit_data(self):
+        """A data file is written, or goes."""
+        path = f"{self.random.choice(['', '', 'pa/', 'pb/'])}data/d{self.random.randint(0, 3)}"
+        if self.random.random() < 0.3:
+            self.data.pop(path, None)
+        else:
+            self.data[path] = self.random.choice([str(self.random.randint(0, 9))] * 9 + ["no number"])
+
     def edit(self):
         """One batch: one to three edits at once."""
+        kinds = {self.change: 4, self.insert: 2, self.remove: 2, self.comment: 1, self.breakage: 1, self.repair: 3,
+                 self.delete_module: 1, self.new_module: 1, self.toggle_optional: 1, self.revalue: 8}
+        if self.rich:
+            # Edits inside of definitions, and few that break what others use: a world that does not
+            # run shows nothing.
+            kinds |= {self.regrow: 24, self.prune: 12, self.insert: 8, self.revalue: 16, self.repair: 12,
+                      self.comment: 3}
         for _ in range(self.random.choices([1, 2, 3], [6, 2, 1])[0]):
-            edit = self.random.choices(
-                [self.change, self.insert, self.remove, self.comment, self.breakage, self.repair,
-                 self.delete_module, self.new_module, self.toggle_optional, self.revalue],
-                [4, 2, 2, 1, 1, 3, 1, 1, 1, 8],
-            )[0]
-            edit()
+            if self.has_data and self.random.random() < 0.4:
+                self.edit_data()
+                continue
+            self.random.choices(list(kinds), list(kinds.values()))[0]()
 
     def some_module(self):
         return self.random.choice([m for m in self.modules])
@@ -195,6 +342,36 @@ class World:
             head = text.rstrip("0123456789")
             if head.endswith((" ", "+ ")):
                 statements[place] = head + str(self.random.randint(0, 9)) + end
+
+    def regrow(self):
+        """Another number anywhere inside a statement of several lines: in a body, a default, a member."""
+        places = [(m, i) for m in self.modules for i, s in enumerate(self.modules[m]) if s.count("\n") > 1]
+        if not places:
+            return
+        module, index = self.random.choice(places)
+        lines = self.modules[module][index].split("\n")
+        ends = [i for i, line in enumerate(lines) if line[-1:].isdigit() and ("= " in line or "return " in line)]
+        if ends:
+            place = self.random.choice(ends)
+            head = lines[place].rstrip("0123456789")
+            if head.endswith((" ", "=")):
+                lines[place] = head + str(self.random.randint(0, 9))
+                self.modules[module][index] = "\n".join(lines)
+
+    def prune(self):
+        """One member less in a class, or one more."""
+        places = [(m, i) for m in self.modules for i, s in enumerate(self.modules[m]) if "class K" in s]
+        if not places:
+            return
+        module, index = self.random.choice(places)
+        text = self.modules[module][index]
+        extra = f"\n    def extra{self.random.randint(0, 2)}(self):\n        return {self.random.randint(0, 9)}"
+        head, found, rest = text.partition("\n    def extra")
+        if found:
+            lines = rest.split("\n")
+            self.modules[module][index] = "\n".join([head, *lines[2:]])
+        elif text.split("\n")[-1].startswith("        return"):
+            self.modules[module][index] = text + extra
 
     def change(self):
         module = self.some_module()
@@ -243,7 +420,7 @@ class World:
             self.modules = {name: [f"I0 = {self.random.randint(0, 9)}"], **self.modules}
 
     def files(self):
-        found = {}
+        found = dict(self.data)
         for module, statements in self.modules.items():
             path = module.replace(".", "/")
             if module in ("pa", "pb"):

@@ -6,10 +6,13 @@ use std::{
     time::Duration,
 };
 
-use hmr_module_graph::{Exit, ModuleName, Update, python::exit_of};
+use hmr_module_graph::{Exit, ModuleName, Patched, Update, python::exit_of};
 use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*};
 
 use crate::{HMR_FAILED, OK, PROGRAM_FAILED};
+
+/// How many patched definitions a line names.
+const NAMES: usize = 5;
 
 /// Prints reloads and failures of one session.
 #[derive(Debug, Clone)]
@@ -73,6 +76,7 @@ impl Reporter {
             .filter(|m| !has_failed(m));
         let mut effects = Vec::new();
         effects.extend(self.list("removed", update.removed.iter()));
+        effects.extend(Self::patched(update));
         effects.extend(self.list("reran", ran));
         for failure in &update.failures {
             let module = self.name(&failure.module);
@@ -85,6 +89,17 @@ impl Reporter {
             "nothing to rerun".into()
         } else {
             effects.join("; ")
+        }
+    }
+
+    /// `patched m.f, m.C.m`, if anything was.
+    fn patched(update: &Update) -> Option<String> {
+        let names: Vec<_> = update.patched.iter().flat_map(Patched::names).collect();
+        let shown = names.iter().take(NAMES).cloned().collect::<Vec<_>>();
+        match names.len().saturating_sub(NAMES) {
+            _ if names.is_empty() => None,
+            0 => Some(format!("patched {}", shown.join(", "))),
+            more => Some(format!("patched {} and {more} more", shown.join(", "))),
         }
     }
 

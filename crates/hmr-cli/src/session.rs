@@ -8,15 +8,15 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
-    time::SystemTime,
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result};
 use hmr_module_graph::{
-    ModuleName, Update,
+    Input, ModuleName, Update,
     python::{Engine, Roots},
 };
-use hmr_watcher::{Batch, Change, Debounce, Filter, Watcher};
+use hmr_watcher::{Batch, Change, Debounce, Filter, Points, Watcher};
 use pyo3::{
     exceptions::{PyAttributeError, PyOSError, PyValueError},
     prelude::*,
@@ -31,6 +31,9 @@ use crate::{
 /// The status of a program that Ctrl-C ended: 128 and the signal's number.
 const INTERRUPTED: u8 = 130;
 
+/// As long as it may take to write a file, once it has been begun.
+const SAVE: Duration = Duration::from_millis(10);
+
 /// A program under `hmr`.
 pub struct Session {
     config: Config,
@@ -38,6 +41,8 @@ pub struct Session {
     reporter: Reporter,
     watcher: Arc<Watcher>,
     watched: BTreeSet<PathBuf>,
+    /// What the watcher looks at besides: what loads have read.
+    inputs: BTreeSet<Input>,
     /// Not that of a child that the program forks: it is the program's own, and must end.
     process: u32,
 }
@@ -72,6 +77,7 @@ impl Session {
             reporter,
             watcher: Arc::new(watcher),
             watched,
+            inputs: BTreeSet::new(),
         })
     }
 
@@ -81,7 +87,7 @@ impl Session {
     ///
     /// If the program does not exist. What it raises is reported, not returned.
     pub fn run(mut self, py: Python<'_>) -> Result<u8> {
-        let mut saves = Saves::receive(py, Arc::clone(&self.watcher))?;
+        let mut saves = Saves::receive(py, self.engine, Arc::clone(&self.watcher))?;
         let status = self.run_until_interrupted(py, &mut saves);
         if self.is_child() {
             // The watcher's threads are the parent's.
@@ -94,7 +100,6 @@ impl Session {
     }
 
     fn run_until_interrupted(&mut self, py: Python<'_>, saves: &mut Saves) -> Result<u8> {
-        let started = SystemTime::now();
         let first = self
             .engine
             .run_entry(py, self.config.entry.clone(), &self.config.arguments)?;
@@ -108,17 +113,19 @@ impl Session {
         if was_interrupted(&first) {
             return Ok(INTERRUPTED);
         }
-        let mut late = self.watch_new_folders(py, started);
+        let mut late = self.watch_what_is_new(py);
         loop {
             let files = if late.is_empty() {
                 match saves.next(py) {
-                    Ok(files) => files,
+                    Ok(files) => self.engine.news(files),
                     Err(error) => return Ok(report::end(py, &error)),
                 }
             } else {
                 std::mem::take(&mut late)
             };
-            let began = SystemTime::now();
+            if files.is_empty() {
+                continue;
+            }
             let update = self.engine.update(py, files);
             if let Some(error) = flush_output(py) {
                 return Ok(report::end(py, &error));
@@ -127,7 +134,7 @@ impl Session {
                 return Ok(report::end_of_child(&update));
             }
             self.reporter.update(&update);
-            late = self.watch_new_folders(py, began);
+            late = self.watch_what_is_new(py);
         }
     }
 
@@ -137,10 +144,21 @@ impl Session {
         std::process::id() != self.process
     }
 
-    /// Modules may come from folders outside of the entry's own: `sys.path` knows more. Returns what
-    /// was written there between `since` and now, which the watcher has not seen.
-    fn watch_new_folders(&mut self, py: Python<'_>, since: SystemTime) -> Vec<PathBuf> {
-        let mut written = Vec::new();
+    /// Watches what the program has used and nobody watches yet. Returns what was saved there since
+    /// it was read: the watcher has not seen that.
+    fn watch_what_is_new(&mut self, py: Python<'_>) -> Vec<PathBuf> {
+        let mut unseen = self.watch_new_folders(py);
+        unseen.extend(self.watch_new_inputs(py));
+        if !unseen.is_empty() {
+            // No watcher has waited for the end of these saves.
+            py.detach(|| std::thread::sleep(SAVE));
+        }
+        without_repeats(unseen)
+    }
+
+    /// Modules may come from folders outside of the entry's own: `sys.path` knows more.
+    fn watch_new_folders(&mut self, py: Python<'_>) -> Vec<PathBuf> {
+        let mut unseen = Vec::new();
         for folder in self.engine.folders() {
             if self
                 .watched
@@ -150,15 +168,43 @@ impl Session {
                 continue;
             }
             match py.detach(|| self.watcher.add_path(&folder)) {
-                Ok(()) => written.extend(self.engine.written_since(&folder, since)),
+                Ok(()) => unseen.extend(self.engine.unseen_sources(&folder)),
                 Err(error) => self
                     .reporter
                     .warning(&format!("cannot watch {}: {error}", folder.display())),
             }
             self.watched.insert(folder);
         }
-        written
+        unseen
     }
+
+    /// Data files, listed folders and probed paths may be anywhere, and have any name.
+    fn watch_new_inputs(&mut self, py: Python<'_>) -> Vec<PathBuf> {
+        let Some(inputs) = self.engine.inputs_to_watch() else {
+            return Vec::new();
+        };
+        let new: Vec<_> = inputs
+            .iter()
+            .filter(|input| !self.inputs.contains(input))
+            .cloned()
+            .collect();
+        self.inputs = inputs.into_iter().collect();
+        py.detach(|| {
+            self.watcher.set_points(points_of(&self.inputs));
+            self.engine.unseen_changes(&new)
+        })
+    }
+}
+
+fn points_of(inputs: &BTreeSet<Input>) -> Points {
+    let mut points = Points::default();
+    for input in inputs {
+        match input {
+            Input::Listing(folder) => points.folders.insert(folder.clone()),
+            Input::File(path) | Input::Existence(path) => points.names.insert(path.clone()),
+        };
+    }
+    points
 }
 
 /// The entry counts whatever its name is: scripts often have no ending.
@@ -235,7 +281,7 @@ struct Saves {
 }
 
 impl Saves {
-    fn receive(py: Python<'_>, watcher: Arc<Watcher>) -> Result<Self> {
+    fn receive(py: Python<'_>, engine: &'static Engine, watcher: Arc<Watcher>) -> Result<Self> {
         let (mut waker, sleeper) = wake::pair(py)?;
         let waiting = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&waiting);
@@ -243,9 +289,14 @@ impl Saves {
         let thread = without_signals(py, || {
             thread.spawn(move || {
                 while let Some(batch) = watcher.next(None) {
+                    let mut files = paths_of(&batch);
+                    if batch.rescanned() {
+                        // Folders that came and went meanwhile are in no watcher's table.
+                        files.extend(engine.unseen_changes(&engine.inputs()));
+                    }
                     sink.lock()
                         .unwrap_or_else(PoisonError::into_inner)
-                        .extend(paths_of(&batch));
+                        .extend(files);
                     waker.wake();
                 }
             })

@@ -82,6 +82,13 @@ impl Update {
             .collect()
     }
 
+    /// What got new code or docstrings without a run: `m.f`, `m.C.m`, `m.f.__doc__`.
+    #[getter]
+    fn patched(&self) -> Vec<String> {
+        let patched = self.0.patched.iter();
+        patched.flat_map(hmr_module_graph::Patched::names).collect()
+    }
+
     /// The names of the modules whose run raised, and their tracebacks.
     #[getter]
     fn failed(&self) -> Vec<(String, String)> {

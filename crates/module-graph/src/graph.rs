@@ -17,6 +17,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::ModuleName;
 
+mod inputs;
+
+pub use inputs::Input;
+
 /// A module of a [`ModuleGraph`]. Ids order as the modules were first imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModuleId(u32);
@@ -39,6 +43,9 @@ pub enum Read<'a> {
     Name(&'a str),
     /// All names: a star import, `vars(module)` or `dir(module)`.
     Everything,
+    /// The code of one definition, which it executed: `f`, or `C.m` for a method. What is nested in
+    /// a function belongs to it.
+    Code(&'a str),
 }
 
 /// What a node of the core stands for in its module.
@@ -50,6 +57,7 @@ enum Role {
     Itself,
     Everything,
     Name(Arc<str>),
+    Code(Arc<str>),
 }
 
 #[derive(Debug)]
@@ -62,6 +70,7 @@ struct Module {
     itself: NodeId,
     everything: NodeId,
     names: FxHashMap<Arc<str>, NodeId>,
+    codes: FxHashMap<Arc<str>, NodeId>,
 }
 
 /// The modules of one program and the reads between them.
@@ -93,8 +102,17 @@ pub struct ModuleGraph {
     modules: Vec<Module>,
     by_name: FxHashMap<ModuleName, ModuleId>,
     by_path: FxHashMap<PathBuf, Vec<ModuleId>>,
-    roles: FxHashMap<NodeId, (ModuleId, Role)>,
-    /// Outputs told as changed since [`ModuleGraph::begin_batch`]: the reasons of later runs.
+    inputs: inputs::Inputs,
+    /// The modules by the last part of their name, as far as they have been asked for.
+    by_tail: FxHashMap<Box<str>, Vec<ModuleId>>,
+    /// How many modules, in first-import order, are in `by_tail`.
+    with_tail: usize,
+    /// Folders that a module's path has been in.
+    folders: FxHashSet<PathBuf>,
+    /// By the slot of the node. Inputs have none; a node of a module is never removed, so that its
+    /// slot is its own for ever.
+    roles: Vec<Option<(ModuleId, Role)>>,
+    /// Outputs and inputs told as changed since [`ModuleGraph::begin_batch`]: the reasons of later runs.
     changed: FxHashSet<NodeId>,
 }
 
@@ -119,15 +137,15 @@ impl ModuleGraph {
     fn insert(&mut self, name: ModuleName) -> ModuleId {
         let id = ModuleId(u32::try_from(self.modules.len()).expect("fewer than 2^32 modules"));
         let load = self.core.add_computation(true);
+        self.note_role(load, id, Role::Load);
         let file = self.core.add_source();
+        self.note_role(file, id, Role::File);
         let order = self.core.add_output(load);
+        self.note_role(order, id, Role::Order);
         let itself = self.core.add_output(load);
+        self.note_role(itself, id, Role::Itself);
         let everything = self.core.add_output(load);
-        self.roles.insert(load, (id, Role::Load));
-        self.roles.insert(file, (id, Role::File));
-        self.roles.insert(order, (id, Role::Order));
-        self.roles.insert(itself, (id, Role::Itself));
-        self.roles.insert(everything, (id, Role::Everything));
+        self.note_role(everything, id, Role::Everything);
         self.by_name.insert(name.clone(), id);
         self.modules.push(Module {
             name,
@@ -138,8 +156,20 @@ impl ModuleGraph {
             itself,
             everything,
             names: FxHashMap::default(),
+            codes: FxHashMap::default(),
         });
         id
+    }
+
+    fn note_role(&mut self, node: NodeId, module: ModuleId, role: Role) {
+        if self.roles.len() <= node.index() {
+            self.roles.resize_with(node.index() + 1, || None);
+        }
+        self.roles[node.index()] = Some((module, role));
+    }
+
+    fn role(&self, node: NodeId) -> Option<&(ModuleId, Role)> {
+        self.roles.get(node.index())?.as_ref()
     }
 
     fn set_path(&mut self, id: ModuleId, path: Option<PathBuf>) {
@@ -150,8 +180,19 @@ impl ModuleGraph {
             holders.retain(|&holder| holder != id);
         }
         if let Some(path) = path {
+            if let Some(folder) = path
+                .parent()
+                .filter(|folder| !self.folders.contains(*folder))
+            {
+                self.folders.insert(folder.to_path_buf());
+            }
             self.by_path.entry(path).or_default().push(id);
         }
+    }
+
+    /// The folders that modules have been in, in no order.
+    pub fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.folders.iter().map(PathBuf::as_path)
     }
 
     /// The module called `name`.
@@ -193,7 +234,7 @@ impl ModuleGraph {
 
     /// The module whose load, file or output `node` is.
     pub fn owner(&self, node: NodeId) -> Option<ModuleId> {
-        self.roles.get(&node).map(|&(module, _)| module)
+        self.role(node).map(|&(module, _)| module)
     }
 
     /// Begins a run of the module's load. It depends on its own file from the first moment, so that
@@ -254,6 +295,20 @@ impl ModuleGraph {
         self.tell(everything);
     }
 
+    /// Tells those that executed the code of definition `unit` that it would do something else now.
+    pub fn code_changed(&mut self, module: ModuleId, unit: &str) {
+        if let Some(&output) = self.modules[module.index()].codes.get(unit) {
+            self.tell(output);
+        }
+    }
+
+    /// The definitions of the module whose code others have executed, sorted.
+    pub fn executed_codes(&self, module: ModuleId) -> Vec<Arc<str>> {
+        let mut codes: Vec<_> = self.modules[module.index()].codes.keys().cloned().collect();
+        codes.sort_unstable();
+        codes
+    }
+
     /// Tells the importers that the module came or went.
     pub fn module_changed(&mut self, module: ModuleId) {
         let itself = self.modules[module.index()].itself;
@@ -289,22 +344,24 @@ impl ModuleGraph {
 
     /// What a reader of `output` has read; `None` for any other node.
     pub fn read_of(&self, output: NodeId) -> Option<Read<'_>> {
-        match &self.roles.get(&output)?.1 {
+        match &self.role(output)?.1 {
             Role::Load | Role::File => None,
             Role::Order => Some(Read::Order),
             Role::Itself => Some(Read::Module),
             Role::Everything => Some(Read::Everything),
             Role::Name(name) => Some(Read::Name(name)),
+            Role::Code(unit) => Some(Read::Code(unit)),
         }
     }
 
     fn describe(&self, output: NodeId) -> Option<(ModuleName, String)> {
-        let (module, role) = self.roles.get(&output)?;
+        let (module, role) = self.role(output)?;
         let name = match role {
             Role::Load | Role::File | Role::Order => return None,
             Role::Itself => String::new(),
             Role::Everything => "*".to_owned(),
             Role::Name(name) => name.to_string(),
+            Role::Code(unit) => format!("{unit}()"),
         };
         Some((self.name(*module).clone(), name))
     }
@@ -323,16 +380,18 @@ impl ModuleGraph {
 
     /// The modules that the last run of `module` imported or read from, in order of first read.
     pub fn imports(&self, module: ModuleId) -> Vec<ModuleId> {
-        let mut found = Vec::new();
-        for node in self.core.dependencies(self.load(module)) {
-            if let Some(owner) = self.owner(node)
-                && owner != module
-                && !found.contains(&owner)
-            {
-                found.push(owner);
-            }
-        }
-        found
+        let mut seen = FxHashSet::default();
+        self.core
+            .dependencies(self.load(module))
+            .filter_map(|node| self.owner(node))
+            .filter(|&owner| owner != module && seen.insert(owner))
+            .collect()
+    }
+
+    /// What the last run of `module` read of modules, in order of first read.
+    pub fn reads(&self, module: ModuleId) -> impl Iterator<Item = (ModuleId, Read<'_>)> {
+        let nodes = self.core.dependencies(self.load(module));
+        nodes.filter_map(|node| Some((self.owner(node)?, self.read_of(node)?)))
     }
 
     /// The modules that imported `module` or read a name of it in their last run. One that read
@@ -355,13 +414,18 @@ impl ModuleGraph {
             .collect()
     }
 
-    /// The modules whose name ends in one of `tails`, in first-import order.
-    pub fn with_tails<'a>(
-        &'a self,
-        tails: &'a FxHashSet<String>,
-    ) -> impl Iterator<Item = ModuleId> + 'a {
-        self.modules()
-            .filter(|id| tails.contains(self.name(*id).tail()))
+    /// The modules whose name ends in `tail`, in first-import order. The first call walks all
+    /// modules, later ones those that came since.
+    pub fn with_tail(&mut self, tail: &str) -> &[ModuleId] {
+        for id in self.modules().skip(self.with_tail) {
+            let tail = self.modules[id.index()].name.tail();
+            match self.by_tail.get_mut(tail) {
+                Some(known) => known.push(id),
+                None => drop(self.by_tail.insert(tail.into(), vec![id])),
+            }
+        }
+        self.with_tail = self.modules.len();
+        self.by_tail.get(tail).map_or(&[], Vec::as_slice)
     }
 
     fn known_output(&self, module: ModuleId, what: Read<'_>) -> Option<NodeId> {
@@ -371,6 +435,7 @@ impl ModuleGraph {
             Read::Module => Some(module.itself),
             Read::Everything => Some(module.everything),
             Read::Name(name) => module.names.get(name).copied(),
+            Read::Code(unit) => module.codes.get(unit).copied(),
         }
     }
 
@@ -378,15 +443,25 @@ impl ModuleGraph {
         if let Some(output) = self.known_output(module, what) {
             return output;
         }
-        let Read::Name(name) = what else {
-            unreachable!("only names are added when first read")
+        let (text, is_code) = match what {
+            Read::Name(name) => (name, false),
+            Read::Code(unit) => (unit, true),
+            Read::Order | Read::Module | Read::Everything => {
+                unreachable!("a module has these from the start")
+            }
         };
+        let text: Arc<str> = text.into();
         let load = self.load(module);
         let output = self.core.add_output(load);
-        let name: Arc<str> = name.into();
-        self.roles
-            .insert(output, (module, Role::Name(name.clone())));
-        self.modules[module.index()].names.insert(name, output);
+        let role = if is_code { Role::Code } else { Role::Name };
+        self.note_role(output, module, role(text.clone()));
+        let module = &mut self.modules[module.index()];
+        let outputs = if is_code {
+            &mut module.codes
+        } else {
+            &mut module.names
+        };
+        outputs.insert(text, output);
         output
     }
 }

@@ -2,12 +2,22 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::unwrap_used)]
 
+pub mod diff;
+mod export;
 mod graph;
 mod name;
+pub mod outline;
+pub mod plan;
 #[cfg(feature = "python")]
 pub mod python;
+mod query;
+pub mod resolve;
+mod source;
 mod update;
+mod why;
 
-pub use graph::{ModuleGraph, ModuleId, Read};
+pub use graph::{Input, ModuleGraph, ModuleId, Read};
 pub use name::{InvalidModuleName, ModuleName};
-pub use update::{Exit, Failure, Reason, Rerun, Update};
+pub use query::Step;
+pub use update::{Exit, Failure, Patched, Reason, Rerun, Update};
+pub use why::Chain;

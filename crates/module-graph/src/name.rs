@@ -36,9 +36,12 @@ impl ModuleName {
         Ok(Self(name.into()))
     }
 
+    /// The text of the name of the program's entry.
+    pub const MAIN: &str = "__main__";
+
     /// The name of the program's entry, `__main__`.
     pub fn main() -> Self {
-        Self("__main__".into())
+        Self(Self::MAIN.into())
     }
 
     /// The whole dotted name.

@@ -11,9 +11,16 @@
 //! | `run` | how a module runs, for the first time or again |
 //! | `mark` | what the files of a batch mean |
 //! | `settle` | drives the graph core: which module runs next |
+//! | `cycles` | what circular imports may see of each other |
 //! | `finder`, `loader`, `bytecode`, `source` | from a module's name to its code |
 //! | `module_type`, `reads` | which name was read, by whom |
-//! | `namespace`, `equality`, `recorder`, `bindings` | what a rerun changed |
+//! | `code_diff`, `patch`, `live` | edits that reach live functions without a run |
+//! | `calls`, `units`, `opcodes` | which definition was executed, and what that needs |
+//! | `inputs`, `stamp` | what was read besides modules, and whether it changed |
+//! | `audit`, `probes`, `frames`, `places` | seeing files opened, folders listed, paths probed |
+//! | `namespace`, `recorder`, `bindings` | what a rerun bound |
+//! | `unify`, `reach` | what it changed, and what keeps its object |
+//! | `equality`, `buffers`, `layout`, `referents` | what objects hold, and whether it is the same |
 //! | `entry` | what `__main__` is |
 //! | `roots` | which files are the user's |
 //! | `errors` | exceptions as data |
@@ -22,24 +29,43 @@
 
 pub mod embed;
 
+mod audit;
 mod bindings;
+mod buffers;
 mod bytecode;
+mod calls;
+mod code_diff;
+mod cycles;
 mod engine;
 mod entry;
 mod equality;
 mod errors;
 mod finder;
+mod frames;
+mod inputs;
+mod layout;
+mod live;
 mod loader;
 mod mark;
 mod module_type;
 mod namespace;
+mod opcodes;
 mod own;
+mod own_files;
+mod patch;
+mod places;
+mod probes;
+mod reach;
 mod reads;
 mod recorder;
+mod referents;
 mod roots;
 mod run;
 mod settle;
 mod source;
+mod stamp;
+mod unify;
+mod units;
 
 pub use engine::{Engine, InstallError};
 pub use entry::{Entry, EntryError};

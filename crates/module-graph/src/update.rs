@@ -5,7 +5,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::ModuleName;
+use crate::{Input, ModuleName};
 
 /// The outcome of one batch of saves.
 #[derive(Debug, Default, Clone)]
@@ -15,6 +15,8 @@ pub struct Update {
     pub files: Vec<PathBuf>,
     /// The modules that ran, in the order in which their runs ended: dependencies first.
     pub reran: Vec<Rerun>,
+    /// The modules whose live functions got new code or docstrings, without a run, in that order.
+    pub patched: Vec<Patched>,
     /// The modules whose run raised, in the order in which they did. Each is among `reran`, still
     /// has the state from before, and is tried again at the next save.
     pub failures: Vec<Failure>,
@@ -38,6 +40,47 @@ pub struct Rerun {
     pub changed: Vec<String>,
 }
 
+impl Rerun {
+    /// A run of `module` for this reason, which changed the names `changed`.
+    pub fn new(module: ModuleName, reason: Reason, mut changed: Vec<String>) -> Self {
+        changed.sort_unstable();
+        Self {
+            module,
+            reason,
+            changed,
+        }
+    }
+}
+
+/// A module that was patched: its functions kept their objects, and it did not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Patched {
+    /// The module.
+    pub module: ModuleName,
+    /// The definitions with another body, such as `f` and `C.m`, sorted.
+    pub bodies: Vec<String>,
+    /// The definitions with another docstring. None: only the module's own, if there are no bodies.
+    pub docs: Vec<String>,
+}
+
+impl Patched {
+    /// What was patched, by full names: `m.f`, `m.C.m`, `m.f.__doc__`.
+    pub fn names(&self) -> Vec<String> {
+        let module = &self.module;
+        let bodies = self.bodies.iter().map(|unit| format!("{module}.{unit}"));
+        let docs = self
+            .docs
+            .iter()
+            .map(|unit| format!("{module}.{unit}.__doc__"));
+        let mut names: Vec<_> = bodies.chain(docs).collect();
+        if names.is_empty() {
+            names.push(format!("{module}.__doc__"));
+        }
+        names
+    }
+}
+
 /// Why a module ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -48,6 +91,8 @@ pub enum Reason {
     Edited,
     /// It had read these names, and their values changed.
     Read(Vec<(ModuleName, String)>),
+    /// It had read these files, listings or probes, and what they give changed.
+    Data(Vec<Input>),
     /// Its last run raised, so it was tried again.
     Retried,
 }

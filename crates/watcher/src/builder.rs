@@ -188,7 +188,7 @@ impl Builder {
     /// # Errors
     ///
     /// [`ErrorKind::NothingToWatch`] without a path, [`ErrorKind::NoSuchPath`] if one does not exist,
-    /// [`ErrorKind::BadGlob`] if the filter has one, [`ErrorKind::BadSettings`] if the interval to
+    /// [`ErrorKind::BadGlob`] if the filter has one that does not parse or can match nothing, [`ErrorKind::BadSettings`] if the interval to
     /// poll at is zero, [`ErrorKind::Io`] if a relative path cannot be made absolute.
     pub fn build(mut self) -> Result<Watcher, Error> {
         if self.paths.is_empty() {
@@ -203,12 +203,11 @@ impl Builder {
             }
         }));
         let choice = self.choose();
-        let attributes = self.settings.attributes;
         let custom = self.custom.take();
         let (native, interval): (Option<Box<dyn Source>>, _) = match (custom, choice) {
             (_, Choice::Poll(interval)) => (None, interval),
             (Some(custom), _) => (Some(custom), self.poll_interval),
-            (None, _) => (Some(Box::new(Native::new(attributes))), self.poll_interval),
+            (None, _) => (Some(Box::new(Native::default())), self.poll_interval),
         };
         if interval.is_zero() {
             return Err(

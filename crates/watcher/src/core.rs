@@ -8,9 +8,13 @@
 mod flush;
 mod hashing;
 mod links;
+mod locks;
+mod look;
+mod points;
 mod renames;
 mod rescan;
 mod roots;
+mod rules;
 mod sources;
 mod walk;
 
@@ -27,12 +31,15 @@ use crate::watch::Content;
 use hashing::Hashing;
 pub(crate) use hashing::hash_of_bytes;
 use links::Links;
+use locks::Locks;
+pub(crate) use points::PointSet;
+pub use points::Points;
 use renames::Renames;
 use rescan::Rescan;
 use roots::Roots;
 use rustc_hash::FxHashSet;
 use sources::Sources;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,10 +69,19 @@ pub(crate) struct Core {
     roots: Roots,
     renames: Renames,
     links: Links,
+    locks: Locks,
     rescan: Rescan,
     hashing: Hashing,
     /// Files that were written for certain, for those whose content is not compared.
     written: FxHashSet<PathBuf>,
+    /// Points that were not known as files when something happened to them.
+    point_dirs: FxHashSet<PathBuf>,
+    /// Directories and roots that may not be looked at.
+    barred: BTreeSet<PathBuf>,
+    /// Directories above the roots whose ignore files count.
+    ruling: BTreeSet<PathBuf>,
+    /// Directories that are watched for the ignore file in them only.
+    rule_dirs: BTreeSet<PathBuf>,
     /// Directories that vanished with known files in them.
     dropped: Vec<PathBuf>,
     /// What a tool is about to write itself: the hash, and until when to believe it.
@@ -98,9 +114,14 @@ impl Core {
             roots: Roots::default(),
             renames: Renames::default(),
             links: Links::default(),
+            locks: Locks::default(),
             rescan: Rescan::default(),
             hashing: Hashing::default(),
             written: FxHashSet::default(),
+            point_dirs: FxHashSet::default(),
+            barred: BTreeSet::new(),
+            ruling: BTreeSet::new(),
+            rule_dirs: BTreeSet::new(),
             dropped: Vec::new(),
             expected: BTreeMap::new(),
             returned: VecDeque::new(),
@@ -123,6 +144,7 @@ impl Core {
                 core.rules_changed(now, path);
             }),
             Raw::Attrib(path) => self.each(&path, |core, path| {
+                core.permissions_changed(now, path);
                 if core.settings.attributes && core.is_interesting(path) {
                     core.debouncer.complete(now, path);
                 }
@@ -168,6 +190,9 @@ impl Core {
             self.look_at_everything(now);
         }
         loop {
+            if !self.debouncer.is_due(now) || self.waits_for_lock(now) {
+                return None;
+            }
             let due = self.debouncer.poll(now)?;
             let batch = self.flush(now, &due.paths, due.settled);
             if self.debouncer.is_empty() {
@@ -209,7 +234,7 @@ impl Core {
             return None;
         }
         let deadlines = [
-            self.debouncer.deadline(),
+            self.locks.look_at().or_else(|| self.debouncer.deadline()),
             self.rescan.at(),
             self.roots.retry_at,
             self.sources.deadline(),
@@ -235,6 +260,11 @@ impl Core {
     /// Looking took `time`.
     pub(crate) fn scans_took(&mut self, now: Duration, time: Duration) {
         self.sources.took(now, time);
+    }
+
+    /// Whether a burst is over, as far as one can tell: more of it may be on its way.
+    pub(crate) fn ends_burst(&mut self, now: Duration) -> bool {
+        !self.paused && self.debouncer.is_burst() && self.debouncer.is_due(now)
     }
 
     /// Returns once every event that was on its way is in the inbox.
@@ -291,7 +321,12 @@ impl Core {
 
     /// Whether to enter the directory at `path`.
     fn is_entered(&self, path: &Path) -> bool {
+        let in_flat = || {
+            let root = self.roots.of(path);
+            root.is_some_and(|root| self.matcher.points.is_flat(&root))
+        };
         path.parent().is_some_and(|dir| self.table.is_live(dir))
+            && !in_flat()
             && self
                 .roots
                 .iter()
@@ -312,8 +347,14 @@ impl Core {
     /// `path` is new, or newly named if there is a `cookie`.
     fn appeared(&mut self, now: Duration, path: &Path, cookie: u64) {
         if self.roots.contains(path) {
+            if self.matcher.points.contain(path) {
+                self.point_changed(now, path);
+            }
             self.root_appeared(now, path);
             return;
+        }
+        if self.roots.lies_on_the_way(path) {
+            self.way_appeared(now, path);
         }
         self.rules_changed(now, path);
         let from = self.renames.other_half(cookie);
@@ -327,6 +368,10 @@ impl Core {
                 if dir {
                     self.adopt_found(now, path);
                 }
+                if self.matcher.points.contain(path) {
+                    self.point_changed(now, path);
+                }
+                self.cover_below(now, path);
             }
             stat => {
                 if let Some(from) = from {
@@ -358,8 +403,8 @@ impl Core {
         if self.roots.contains(path) {
             self.root_vanished(now, path);
         }
-        if self.roots.is_guard(path) {
-            self.guard_vanished(now, path);
+        if self.roots.lies_on_the_way(path) {
+            self.way_vanished(now, path);
         }
         self.rules_changed(now, path);
         if self.dir_missing(now, path) {
@@ -372,7 +417,9 @@ impl Core {
         }
         if self.table.get(path).is_some() {
             self.gone(now, path);
-        } else if self.debouncer.waits(path) && self.files.stat(path, false).is_err() {
+        } else if self.matcher.points.contain(path) {
+            self.point_changed(now, path);
+        } else if self.debouncer.waits(path) && self.look(path, false).is_gone() {
             // The consumer has never seen it, and there is nothing to see. (The event alone does not
             // say so: it may be about a directory that had this name before.)
             self.debouncer.remove(path);

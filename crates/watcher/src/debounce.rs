@@ -6,10 +6,17 @@
 //! `git checkout` of a thousand files as one batch. Two kinds of path hold back themselves and
 //! nobody else: a file that is still open for writing, and a file that vanished and may be about to
 //! come back (editors delete and recreate). No path waits longer than [`Debounce::max_wait`].
+//!
+//! Many waiting paths are a *burst*, which is treated as one thing: removals in it count like saves,
+//! files that vanished wait for each other, and what follows soon belongs to it, so that a program that
+//! is slowed down by others does not arrive in small pieces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// So many waiting paths are more than a person saves at once.
+const BURST: usize = 8;
 
 /// How long changes are collected before they are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,9 +29,11 @@ pub struct Debounce {
     /// still being written holds itself back after its last write. Default 50 ms.
     pub quiet_max: Duration,
     /// The longest time a change may wait while others keep coming. Default 500 ms.
+    ///
+    /// Up to twenty times that while git or Mercurial rewrites the tree, as their locks tell.
     pub max_wait: Duration,
     /// How long a vanished file may take to come back before it is shown as removed or renamed
-    /// away. Default 30 ms.
+    /// away; files that vanish meanwhile are waited for as well. Default 30 ms.
     pub rename_wait: Duration,
 }
 
@@ -89,7 +98,7 @@ struct Held {
 enum Why {
     /// Being written; the time of the last write.
     Open(Duration),
-    /// Vanished; when that becomes the truth.
+    /// Vanished; when that may be shown.
     Gone(Duration),
 }
 
@@ -107,10 +116,25 @@ pub(crate) struct Debouncer {
     next_end: Duration,
     /// The latest complete change.
     last: Duration,
+    /// The latest disappearance of a held path, and how many of them are held.
+    last_gone: Duration,
+    gone: usize,
+    /// The latest change of any kind.
+    latest: Duration,
+    // What was shown lately, with pauses no longer than twice `quiet_max`. Invariant: at most `BURST`
+    // paths; saving the same file again and again is no burst.
+    run: BTreeSet<PathBuf>,
+    run_last: Duration,
     /// With `quiet_min` zero: until when changes are collected after a batch.
     window: Option<Duration>,
     /// A free path was still being written when its hold was cut.
     cut: bool,
+}
+
+impl Held {
+    fn is_gone(&self) -> bool {
+        matches!(self.why, Why::Gone(_))
+    }
 }
 
 impl Debouncer {
@@ -122,6 +146,11 @@ impl Debouncer {
             oldest: Duration::MAX,
             next_end: Duration::MAX,
             last: Duration::ZERO,
+            last_gone: Duration::ZERO,
+            gone: 0,
+            latest: Duration::ZERO,
+            run: BTreeSet::new(),
+            run_last: Duration::ZERO,
             window: None,
             cut: false,
         }
@@ -130,26 +159,33 @@ impl Debouncer {
     /// `path` changed, completely.
     pub(crate) fn complete(&mut self, now: Duration, path: &Path) {
         self.last = self.last.max(now);
+        self.note(now);
         if self.free.contains_key(path) {
             return;
         }
-        let since = self.held.remove(path).map_or(now, |held| held.since);
+        let since = self.unhold(path).map_or(now, |(_, held)| held.since);
         self.set_free(path.to_owned(), since);
     }
 
     /// `path` is being written.
     pub(crate) fn open(&mut self, now: Duration, path: &Path) {
+        self.note(now);
         self.hold(now, path, Why::Open(now));
     }
 
     /// `path`, which the consumer knows, vanished.
     pub(crate) fn gone(&mut self, now: Duration, path: &Path) {
+        self.note(now);
         self.hold(now, path, Why::Gone(now + self.settings.rename_wait));
+        self.last_gone = self.last_gone.max(now);
+        if self.is_burst() {
+            self.last = self.last.max(now);
+        }
     }
 
     /// `path` vanished for a known reason (its new name was seen), so that it need not wait.
     pub(crate) fn release(&mut self, path: &Path) {
-        if let Some((path, held)) = self.held.remove_entry(path) {
+        if let Some((path, held)) = self.unhold(path) {
             self.set_free(path, held.since);
         }
     }
@@ -158,6 +194,7 @@ impl Debouncer {
     pub(crate) fn forget(&mut self, mut which: impl FnMut(&Path) -> bool) {
         self.free.retain(|path, _| !which(path));
         self.held.retain(|path, _| !which(path));
+        self.gone = self.held.values().filter(|held| held.is_gone()).count();
     }
 
     /// Whether nothing waits.
@@ -173,7 +210,7 @@ impl Debouncer {
     /// `path` need not be looked at any more.
     pub(crate) fn remove(&mut self, path: &Path) {
         self.free.remove(path);
-        self.held.remove(path);
+        self.unhold(path);
     }
 
     /// The number of waiting paths.
@@ -181,13 +218,38 @@ impl Debouncer {
         self.free.len() + self.held.len()
     }
 
+    fn note(&mut self, now: Duration) {
+        self.latest = self.latest.max(now);
+        if now > self.run_last + self.settings.quiet_max * 2 {
+            self.run.clear();
+        }
+    }
+
+    /// The time of the latest change.
+    pub(crate) fn latest(&self) -> Duration {
+        self.latest
+    }
+
     fn set_free(&mut self, path: PathBuf, since: Duration) {
         self.oldest = self.oldest.min(since);
         self.free.insert(path, since);
     }
 
+    /// Whether more than a person does at once is waiting, or was shown just now.
+    pub(crate) fn is_burst(&self) -> bool {
+        self.free.len() + self.gone >= BURST || self.run.len() >= BURST
+    }
+
+    fn unhold(&mut self, path: &Path) -> Option<(PathBuf, Held)> {
+        let (path, held) = self.held.remove_entry(path)?;
+        self.gone -= usize::from(held.is_gone());
+        Some((path, held))
+    }
+
     fn hold(&mut self, now: Duration, path: &Path, why: Why) {
+        self.gone += usize::from(matches!(why, Why::Gone(_)));
         if let Some(held) = self.held.get_mut(path) {
+            self.gone -= usize::from(held.is_gone());
             held.why = why;
             let held = *held;
             self.next_end = self.next_end.min(self.end(held));
@@ -205,9 +267,14 @@ impl Debouncer {
     fn end(&self, held: Held) -> Duration {
         let end = match held.why {
             Why::Open(last) => last + self.settings.quiet_max,
-            Why::Gone(end) => end,
+            // All together, after the last of them.
+            Why::Gone(end) => end.max(self.last_gone + self.settings.rename_wait.max(self.grown())),
         };
-        end.min(held.since + self.settings.max_wait)
+        end.min(self.cut(held))
+    }
+
+    fn cut(&self, held: Held) -> Duration {
+        held.since + self.settings.max_wait
     }
 
     fn quiet(&self) -> Duration {
@@ -216,13 +283,27 @@ impl Debouncer {
             quiet_max,
             ..
         } = self.settings;
+        if self.run.len() >= BURST {
+            return quiet_max.max(quiet_min);
+        }
         if quiet_min.is_zero() {
             return match self.window {
                 Some(until) if self.last < until => quiet_max,
                 _ => Duration::ZERO,
             };
         }
-        let paths = u32::try_from(self.free.len()).unwrap_or(u32::MAX);
+        self.grown()
+    }
+
+    /// The quiet time for what is waiting.
+    fn grown(&self) -> Duration {
+        let Debounce {
+            quiet_min,
+            quiet_max,
+            ..
+        } = self.settings;
+        let gone = if self.is_burst() { self.gone } else { 0 };
+        let paths = u32::try_from(self.free.len() + gone).unwrap_or(u32::MAX);
         quiet_min
             .saturating_mul(paths)
             .clamp(quiet_min, quiet_max.max(quiet_min))
@@ -237,6 +318,17 @@ impl Debouncer {
         })
     }
 
+    /// Whether [`poll`](Self::poll) would take anything at `now`.
+    pub(crate) fn is_due(&mut self, now: Duration) -> bool {
+        self.end_holds(now);
+        self.due_at().is_some_and(|(due_at, _)| due_at <= now)
+    }
+
+    /// Counts [`Debounce::max_wait`] from `now`.
+    pub(crate) fn restart_wait(&mut self, now: Duration) {
+        self.oldest = now;
+    }
+
     /// Takes what is due at `now`.
     pub(crate) fn poll(&mut self, now: Duration) -> Option<Due> {
         self.end_holds(now);
@@ -246,6 +338,9 @@ impl Debouncer {
         }
         let settled = !std::mem::take(&mut self.cut) && quiet_at <= now;
         self.oldest = Duration::MAX;
+        let missing = BURST.saturating_sub(self.run.len());
+        self.run.extend(self.free.keys().take(missing).cloned());
+        self.run_last = self.latest;
         if self.settings.quiet_min.is_zero() {
             self.window = Some(now + self.settings.quiet_max);
         }
@@ -259,15 +354,23 @@ impl Debouncer {
             return;
         }
         self.next_end = Duration::MAX;
-        for (path, held) in std::mem::take(&mut self.held) {
-            let end = self.end(held);
-            if end > now {
+        // When one of those that vanished must go, those that have waited long enough go with it.
+        let is_cut = |held: &Held| held.is_gone() && self.cut(*held) <= now;
+        let cut = self.held.values().any(is_cut);
+        let ends: Vec<_> = self.held.values().map(|held| self.end(*held)).collect();
+        for ((path, held), end) in std::mem::take(&mut self.held).into_iter().zip(ends) {
+            let goes = matches!(held.why, Why::Gone(own_end) if cut && own_end <= now);
+            if end > now && !goes {
                 self.next_end = self.next_end.min(end);
                 self.held.insert(path, held);
                 continue;
             }
-            if let Why::Open(last) = held.why {
-                self.cut |= last + self.settings.quiet_max > now;
+            match held.why {
+                Why::Open(last) => self.cut |= last + self.settings.quiet_max > now,
+                Why::Gone(_) => {
+                    self.cut |= cut;
+                    self.gone -= 1;
+                }
             }
             self.set_free(path, held.since);
         }
@@ -276,6 +379,7 @@ impl Debouncer {
     /// Takes everything that waits, held or not.
     pub(crate) fn take_all(&mut self) -> Due {
         let held = std::mem::take(&mut self.held);
+        self.gone = 0;
         for (path, held) in held {
             self.free.insert(path, held.since);
         }

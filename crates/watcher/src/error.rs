@@ -29,7 +29,7 @@ pub enum ErrorKind {
     /// No path was given, so that nothing could ever be reported.
     #[error("nothing to watch, give at least one path")]
     NothingToWatch,
-    /// A glob of the filter does not parse.
+    /// A glob of the filter does not parse, or can match nothing.
     #[error("bad glob `{glob}`, {why}")]
     BadGlob {
         /// The glob as it was given.

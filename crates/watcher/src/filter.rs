@@ -39,8 +39,10 @@ pub const DEFAULT_IGNORED_DIRS: &[&str] = &[
 /// Which files and directories to watch.
 ///
 /// Globs are matched against the path below the root. One without a slash matches the name at any
-/// depth, as in a `.gitignore`; `**` crosses directories, `*` and `?` do not. A root that is itself a
-/// file passes always.
+/// depth, as in a `.gitignore`; `**` crosses directories, `*` and `?` do not. `./x.py` and `/x.py` are
+/// `x.py` directly in the root; one that begins with a slash may also be a whole path; `docs/` includes
+/// all that is in such a directory. One that can match nothing (`../x.py`) is an error. A root that is
+/// itself a file passes always.
 ///
 /// # Examples
 ///
@@ -96,7 +98,7 @@ impl Filter {
     /// Leaves out what `.gitignore` and `.ignore` files say. Off by default.
     ///
     /// Those in the watched directories count, those above the root up to the top of the
-    /// repository, and its `.git/info/exclude`; a user's global ignore file does not. Editing one
+    /// repository, and the `.git/info/exclude` of each repository; a user's global ignore file does not. Editing one
     /// while the watcher runs takes effect at once: files that are ignored no longer are reported as
     /// added, files that are ignored now are forgotten without a word, since they still exist.
     #[must_use]

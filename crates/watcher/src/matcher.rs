@@ -4,10 +4,11 @@
 //! them by directory. The nearest one that says anything about a path decides, as in git; a directory
 //! that is left out is never entered, so that what is below it is never asked about.
 
-use crate::error::{Error, ErrorKind};
+use crate::core::PointSet;
+use crate::error::Error;
 use crate::files::Files;
 use crate::filter::Filter;
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use crate::globs::{Globs, Use};
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rustc_hash::FxHashMap;
@@ -17,29 +18,35 @@ use std::path::{Path, PathBuf};
 /// The names of ignore files; rules of a later one override those of an earlier one.
 const IGNORE_FILES: [&str; 2] = [".gitignore", ".ignore"];
 
+/// The ignore file that a repository keeps to itself, and the directory that it is in.
+const OWN_FILE: &str = ".git/info/exclude";
+const OWN_DIR: &str = ".git/info";
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Matcher {
-    include: Option<GlobSet>,
-    exclude: GlobSet,
+    include: Option<Globs>,
+    exclude: Globs,
     ignore_dirs: Vec<OsString>,
     gitignore: bool,
     ignores: FxHashMap<PathBuf, Gitignore>,
+    pub(crate) points: PointSet,
 }
 
 impl Matcher {
     /// # Errors
     ///
-    /// [`ErrorKind::BadGlob`] if a glob does not parse.
+    /// [`BadGlob`](crate::ErrorKind::BadGlob) if a glob does not parse or can match nothing.
     pub(crate) fn new(filter: &Filter) -> Result<Self, Error> {
         Ok(Self {
             include: (!filter.include.is_empty())
-                .then(|| globs(&filter.include))
+                .then(|| Globs::new(&filter.include, Use::Include))
                 .transpose()?,
-            exclude: globs(&filter.exclude)?,
+            exclude: Globs::new(&filter.exclude, Use::Exclude)?,
             ignore_dirs: filter.ignore_dirs.clone(),
             gitignore: filter.gitignore,
             ignores: FxHashMap::default(),
+            points: PointSet::default(),
         })
     }
 
@@ -50,8 +57,9 @@ impl Matcher {
             return false;
         };
         let named = |name: &OsStr| self.ignore_dirs.iter().any(|ignored| ignored == name);
-        !path.file_name().is_some_and(named)
-            && !self.exclude.is_match(relative)
+        !self.points.is_flat(root)
+            && !path.file_name().is_some_and(named)
+            && !self.exclude.match_either(relative, path)
             && !self.is_ignored(path, true, own)
     }
 
@@ -60,9 +68,15 @@ impl Matcher {
         let Ok(relative) = path.strip_prefix(root) else {
             return false;
         };
+        if self.points.contain(path) {
+            return true;
+        }
+        if self.points.is_flat(root) {
+            return false;
+        }
         let included = self.include.as_ref();
-        included.is_none_or(|include| include.is_match(relative))
-            && !self.exclude.is_match(relative)
+        included.is_none_or(|include| include.match_either(relative, path))
+            && !self.exclude.match_either(relative, path)
             && !self.is_ignored(path, false, own)
     }
 
@@ -84,10 +98,31 @@ impl Matcher {
             .unwrap_or(false)
     }
 
-    /// Whether a change of the file at `path` changes what is left out.
-    pub(crate) fn is_rule(&self, path: &Path) -> bool {
+    /// The directory whose rules a change of the file at `path` changes.
+    pub(crate) fn ruled_by<'a>(&self, path: &'a Path) -> Option<&'a Path> {
+        if !self.gitignore {
+            return None;
+        }
         let named = |name: &OsStr| IGNORE_FILES.iter().any(|file| *file == name);
-        self.gitignore && path.file_name().is_some_and(named)
+        if path.file_name().is_some_and(named) {
+            return path.parent();
+        }
+        path.ends_with(OWN_FILE).then(|| path.ancestors().nth(3))?
+    }
+
+    /// The files that hold the rules of `dir`.
+    pub(crate) fn rule_files(&self, dir: &Path) -> Vec<PathBuf> {
+        if !self.gitignore {
+            return Vec::new();
+        }
+        let names = IGNORE_FILES.iter().chain([&OWN_FILE]);
+        names.map(|name| dir.join(name)).collect()
+    }
+
+    /// The directory below `dir`, never entered, that is watched for the sake of its rules.
+    pub(crate) fn rule_dir(&self, files: &dyn Files, dir: &Path) -> Option<PathBuf> {
+        let own = self.gitignore.then(|| dir.join(OWN_DIR))?;
+        files.stat(&own, true).is_ok().then_some(own)
     }
 
     /// The ignore rules in `dir`.
@@ -95,7 +130,7 @@ impl Matcher {
         if !self.gitignore {
             return None;
         }
-        let exclude = dir.join(".git/info/exclude");
+        let exclude = dir.join(OWN_FILE);
         let paths = IGNORE_FILES.iter().map(|name| dir.join(name));
         let mut rules: Option<GitignoreBuilder> = None;
         for path in std::iter::once(exclude).chain(paths) {
@@ -124,40 +159,14 @@ impl Matcher {
         }
     }
 
-    /// Takes note of the rules above `root`, up to the top of the repository.
-    pub(crate) fn read_rules_above(&mut self, files: &dyn Files, root: &Path) {
-        if !self.gitignore || files.stat(&root.join(".git"), true).is_ok() {
-            return;
+    /// The directories above `root` whose rules count, up to the top of the repository.
+    pub(crate) fn ruling_above<'a>(&self, files: &dyn Files, root: &'a Path) -> Vec<&'a Path> {
+        let is_top = |dir: &Path| files.stat(&dir.join(".git"), true).is_ok();
+        if !self.gitignore || is_top(root) {
+            return Vec::new();
         }
         let above: Vec<_> = root.ancestors().skip(1).collect();
-        let top = above
-            .iter()
-            .position(|dir| files.stat(&dir.join(".git"), true).is_ok());
-        for dir in top.map_or(&[][..], |top| &above[..=top]) {
-            let rules = self.read_rules(files, dir);
-            self.set_rules(dir, rules);
-        }
+        let top = above.iter().position(|dir| is_top(dir));
+        top.map_or_else(Vec::new, |top| above[..=top].to_vec())
     }
-}
-
-fn globs(globs: &[String]) -> Result<GlobSet, Error> {
-    let bad = |glob: String, error: &globset::Error| {
-        let why = error.kind().to_string();
-        Error::from(ErrorKind::BadGlob { glob, why })
-    };
-    let mut set = GlobSetBuilder::new();
-    for glob in globs {
-        let trimmed = glob.trim_end_matches('/');
-        let pattern = match trimmed.strip_prefix('/') {
-            Some(anchored) => anchored.to_owned(),
-            None if trimmed.contains('/') => trimmed.to_owned(),
-            None => format!("**/{trimmed}"),
-        };
-        let pattern = GlobBuilder::new(&pattern)
-            .literal_separator(true)
-            .build()
-            .map_err(|error| bad(glob.clone(), &error))?;
-        set.add(pattern);
-    }
-    set.build().map_err(|error| bad(globs.join(", "), &error))
 }

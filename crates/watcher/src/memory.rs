@@ -114,7 +114,7 @@ impl MemoryFiles {
         }
     }
 
-    /// Refuses to read `path` from now on.
+    /// Refuses to read `path` from now on; if it is a directory, to look at what is in it, too.
     pub fn deny(&self, path: impl Into<PathBuf>) {
         self.lock().unreadable.insert(path.into());
     }
@@ -136,6 +136,15 @@ impl Tree {
         for dir in path.ancestors().skip(1) {
             self.node(dir, Kind::Dir);
         }
+    }
+
+    /// Nothing below a directory that may not be read can be looked at.
+    fn check(&self, path: &Path) -> io::Result<()> {
+        let mut above = path.ancestors().skip(1);
+        if above.any(|dir| self.unreadable.contains(dir)) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        Ok(())
     }
 
     fn node(&mut self, path: &Path, kind: Kind) -> &mut Node {
@@ -191,6 +200,7 @@ impl Files for MemoryFiles {
     fn stat(&self, path: &Path, follow: bool) -> io::Result<Stat> {
         let tree = self.lock();
         let path = tree.resolve(path, follow)?;
+        tree.check(&path)?;
         let node = tree.nodes.get(&path);
         Ok(node.ok_or(io::ErrorKind::NotFound)?.stat)
     }
@@ -202,6 +212,7 @@ impl Files for MemoryFiles {
     ) -> io::Result<Vec<Entry>> {
         let tree = self.lock();
         let dir = tree.resolve(dir, true)?;
+        tree.check(&dir)?;
         if tree.unreadable.contains(&dir) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
@@ -228,6 +239,7 @@ impl Files for MemoryFiles {
         let mut tree = self.lock();
         let path = tree.resolve(path, true)?;
         tree.reads.push(path.clone());
+        tree.check(&path)?;
         if tree.unreadable.contains(&path) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
@@ -238,6 +250,7 @@ impl Files for MemoryFiles {
     fn real(&self, path: &Path) -> io::Result<PathBuf> {
         let tree = self.lock();
         let path = tree.resolve(path, true)?;
+        tree.check(&path)?;
         tree.nodes.get(&path).ok_or(io::ErrorKind::NotFound)?;
         Ok(path)
     }

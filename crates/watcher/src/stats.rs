@@ -61,6 +61,13 @@ pub enum Warning {
         /// What the system said.
         why: String,
     },
+    /// What is in a directory may not be looked at, so that changes there are not shown for now.
+    Unreadable {
+        /// The directory, or a watched path.
+        path: PathBuf,
+        /// What the system said.
+        why: String,
+    },
     /// The system lost events; everything is looked at again.
     LostEvents,
     /// A watched path is gone; it is watched again when it comes back.
@@ -100,6 +107,9 @@ impl fmt::Display for Warning {
                 )
             }
             Self::Unwatched { path, why } => write!(f, "cannot watch {}: {why}", path.display()),
+            Self::Unreadable { path, why } => {
+                write!(f, "cannot look into {}: {why}", path.display())
+            }
             Self::LostEvents => f.write_str("the system lost file events, looking at every file"),
             Self::RootLost(path) => write!(f, "{} is gone, waiting for it", path.display()),
             Self::RootBack(path) => write!(f, "{} is back", path.display()),

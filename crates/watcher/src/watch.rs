@@ -7,7 +7,7 @@
 use crate::builder::Builder;
 use crate::change::Batch;
 use crate::clock::Clock;
-use crate::core::{Core, hash_of_bytes};
+use crate::core::{Core, Points, hash_of_bytes};
 use crate::error::{Error, ErrorKind};
 use crate::inbox::Inbox;
 use crate::stats::{Stats, Warning};
@@ -76,6 +76,11 @@ impl Inner {
                 core.scans_took(after, after.saturating_sub(now));
             }
             self.drain(&mut core);
+            if core.ends_burst(self.clock.now()) {
+                // The thread that reads events may have had less of the processor than whoever writes.
+                core.barrier();
+                self.drain(&mut core);
+            }
             let now = self.clock.now();
             if let Some(batch) = core.poll(now) {
                 return Some(batch);
@@ -227,7 +232,40 @@ impl Watcher {
     /// absolute.
     pub fn remove_path(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = absolute(path.as_ref())?;
-        self.inner.core().remove_root(&path)
+        let now = self.inner.clock.now();
+        self.inner.core().remove_root(now, &path)?;
+        self.inner.inbox.wake();
+        Ok(())
+    }
+
+    /// Also reports these paths, whatever the filter says, in place of those of the last call.
+    ///
+    /// What is there is known. A point need not exist, nor the directory that it would be in. Only
+    /// the directories directly around points are watched for them, however deep the tree below is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use hmr_watcher::{Change, Filter, Points, Watcher};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let dir = dir.path().canonicalize()?;
+    /// let filter = Filter::new().include("*.py");
+    /// let watcher = Watcher::builder().path(&dir).filter(filter).build()?;
+    /// let settings = dir.join("settings.json");
+    /// watcher.set_points(Points {
+    ///     names: [settings.clone()].into(),
+    ///     ..Points::default()
+    /// });
+    /// std::fs::write(dir.join("notes.txt"), "nobody asked")?;
+    /// std::fs::write(&settings, "{}")?;
+    /// let batch = watcher.settle().expect("a batch");
+    /// assert_eq!(batch.changes(), [Change::Added(settings)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_points(&self, points: Points) {
+        let now = self.inner.clock.now();
+        self.inner.core().set_points(now, points);
+        self.inner.inbox.wake();
     }
 
     /// Whether a path that was given exists and is watched; `false` while it is lost and waited

@@ -4,12 +4,13 @@
 //! functions bind through `global`, and what the first run, which nothing recorded, must have bound.
 
 use pyo3::{
+    intern,
     prelude::*,
-    types::{PyBytes, PyCode, PyDict, PyTuple},
+    types::{PyCode, PyString, PyTuple},
 };
 use rustc_hash::FxHashSet;
 
-use super::own;
+use super::opcodes::{Opcodes, Store};
 
 /// The names that a module's code stores.
 #[derive(Debug, Default)]
@@ -27,31 +28,31 @@ pub(super) struct Bindings {
 impl Bindings {
     /// Reads the code of a module and all code nested in it.
     pub(super) fn of(code: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let opcodes = Opcodes::new(code.py())?;
+        let py = code.py();
+        let opcodes = Opcodes::of_interpreter(py)?;
         let mut found = Self::default();
         let mut pending = vec![code.clone()];
         let mut is_top_level = true;
         while let Some(code) = pending.pop() {
-            let names = code.getattr("co_names")?.cast_into::<PyTuple>()?;
             if is_top_level {
-                for name in names.iter() {
-                    found.reflects |= REFLECTION.contains(&name.extract::<String>()?.as_str());
+                let names = code.getattr(intern!(py, "co_names"))?;
+                for name in names.cast::<PyTuple>()?.iter_borrowed() {
+                    found.reflects |= REFLECTION.contains(&name.cast::<PyString>()?.to_str()?);
                 }
             }
-            for (opcode, argument) in opcodes.stores(&code)? {
-                let name = names.get_item(argument)?.extract()?;
-                if opcode == opcodes.store_global {
+            for (store, name) in opcodes.stores(&code)? {
+                if store == Store::Global {
                     found.global.insert(name);
                 } else if is_top_level {
                     found.top_level.insert(name);
                 }
             }
-            for constant in code.getattr("co_consts")?.cast::<PyTuple>()? {
+            let constants = code.getattr(intern!(py, "co_consts"))?;
+            for constant in constants.cast::<PyTuple>()?.iter_borrowed() {
                 if constant.is_exact_instance_of::<PyCode>() {
-                    pending.push(constant);
+                    pending.push(constant.to_owned());
                 } else if is_top_level {
-                    // What the import instruction is given. A star can stand at the top level only.
-                    found.star_import |= constant.repr()?.to_str()? == "('*',)";
+                    found.star_import |= is_star(&constant)?;
                 }
             }
             is_top_level = false;
@@ -60,53 +61,23 @@ impl Bindings {
     }
 }
 
+/// Whether a constant is what a star import gives its instruction: `('*',)`. A star can stand at the
+/// top level only.
+fn is_star(constant: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let Ok(names) = constant.cast_exact::<PyTuple>() else {
+        return Ok(false);
+    };
+    if names.len() != 1 {
+        return Ok(false);
+    }
+    let name = names.get_item(0)?;
+    Ok(name
+        .cast_exact::<PyString>()
+        .is_ok_and(|name| name.to_str().is_ok_and(|name| name == "*")))
+}
+
 /// Names through which a top level sees its locals as an object.
 const REFLECTION: [&str; 5] = ["locals", "vars", "dir", "exec", "eval"];
-
-/// The numbers of the instructions that matter here, which differ between versions.
-struct Opcodes {
-    store_name: u8,
-    store_global: u8,
-    extended_argument: u8,
-}
-
-impl Opcodes {
-    fn new(py: Python<'_>) -> PyResult<Self> {
-        let numbers = own::import(py, "opcode")?
-            .getattr("opmap")?
-            .cast_into::<PyDict>()?;
-        let number = |name: &str| -> PyResult<u8> {
-            numbers
-                .get_item(name)?
-                .map_or(Ok(u8::MAX), |number| number.extract())
-        };
-        Ok(Self {
-            store_name: number("STORE_NAME")?,
-            store_global: number("STORE_GLOBAL")?,
-            extended_argument: number("EXTENDED_ARG")?,
-        })
-    }
-
-    /// The store instructions of `code`, with their arguments.
-    fn stores(&self, code: &Bound<'_, PyAny>) -> PyResult<Vec<(u8, usize)>> {
-        let instructions = code.getattr("co_code")?.cast_into::<PyBytes>()?;
-        let mut stores = Vec::new();
-        let mut high = 0;
-        // Two bytes each since 3.6: an opcode and the low byte of its argument.
-        for unit in instructions.as_bytes().chunks_exact(2) {
-            let argument = (high << 8) | usize::from(unit[1]);
-            high = if unit[0] == self.extended_argument {
-                argument
-            } else {
-                0
-            };
-            if unit[0] == self.store_name || unit[0] == self.store_global {
-                stores.push((unit[0], argument));
-            }
-        }
-        Ok(stores)
-    }
-}
 
 #[cfg(test)]
 mod tests {

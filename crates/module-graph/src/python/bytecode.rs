@@ -9,15 +9,29 @@
 )]
 
 use std::{
-    fs,
+    cell::RefCell,
+    fs::{File, Metadata},
+    io::Read as _,
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
 };
 
-use pyo3::{ffi, prelude::*, types::PyCode};
+use pyo3::{
+    ffi,
+    prelude::*,
+    types::{PyCode, PyString},
+};
 
 /// Magic number, flags, source time and source size, four bytes each.
 const HEADER: usize = 16;
+
+thread_local! {
+    /// What the last cache held: one buffer for all of them.
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Larger buffers are let go after use.
+const BUFFER_KEPT: usize = 1 << 20;
 
 /// How this interpreter names and marks its bytecode.
 pub(super) struct Bytecode {
@@ -25,6 +39,7 @@ pub(super) struct Bytecode {
     /// What stands between the module's name and `.py` in a cache file's name, such as
     /// `.cpython-311.pyc`; `None` if the caches are somewhere else or are not to be trusted.
     suffix: Option<String>,
+    fix_file_name: Py<PyAny>,
 }
 
 impl Bytecode {
@@ -48,7 +63,11 @@ impl Bytecode {
         let suffix = tag
             .filter(|_| !elsewhere && !optimized)
             .map(|tag| format!(".{tag}.pyc"));
-        Ok(Self { magic, suffix })
+        Ok(Self {
+            magic,
+            suffix,
+            fix_file_name: py.import("_imp")?.getattr("_fix_co_filename")?.unbind(),
+        })
     }
 
     /// The cache file of the source file `path`, if it is where this type looks.
@@ -58,40 +77,79 @@ impl Bytecode {
         Some(path.parent()?.join("__pycache__").join(name))
     }
 
-    /// The code of the source file `path`, if a cache holds it as the file is now.
-    pub(super) fn load<'py>(&self, py: Python<'py>, path: &Path) -> Option<Bound<'py, PyAny>> {
-        let bytes = fs::read(self.cache_of(path)?).ok()?;
-        let source = fs::metadata(path).ok()?;
-        let seconds = source
-            .modified()
-            .ok()?
-            .duration_since(UNIX_EPOCH)
-            .ok()?
-            .as_secs();
-        let is_current = bytes.len() > HEADER
-            && bytes[..4] == self.magic
-            && bytes[4..8] == [0; 4]
-            && bytes[8..12] == low_four_bytes(seconds)
-            && bytes[12..16] == low_four_bytes(source.len());
+    /// The code of the source file `file`, whose properties are `source`, if a cache holds it as the
+    /// file is now.
+    pub(super) fn load<'py>(
+        &self,
+        file: &Bound<'py, PyString>,
+        source: &Metadata,
+    ) -> Option<Bound<'py, PyAny>> {
+        let cache = self.cache_of(file.to_str().ok()?.as_ref())?;
+        let code = BUFFER.with(|buffer| {
+            // Garbage that is collected on the way may run code that imports: CPython loads that.
+            let mut buffer = buffer.try_borrow_mut().ok()?;
+            let length = read_whole(&cache, &mut buffer)?;
+            let code = self.unmarshal(file.py(), &buffer[..length], source);
+            if buffer.capacity() > BUFFER_KEPT {
+                *buffer = Vec::new();
+            }
+            code
+        })?;
+        // A cache that moved with its project names the files where they were.
+        let name = code.getattr(pyo3::intern!(file.py(), "co_filename")).ok()?;
+        if !name
+            .cast_exact::<PyString>()
+            .is_ok_and(|name| name.to_str().ok() == file.to_str().ok())
+        {
+            let fix = self.fix_file_name.bind(file.py());
+            fix.call1((&code, file)).ok()?;
+        }
+        Some(code)
+    }
+
+    fn unmarshal<'py>(
+        &self,
+        py: Python<'py>,
+        cache: &[u8],
+        source: &Metadata,
+    ) -> Option<Bound<'py, PyAny>> {
+        let modified = source.modified().ok()?;
+        let seconds = modified.duration_since(UNIX_EPOCH).ok()?.as_secs();
+        let is_current = cache.len() > HEADER
+            && cache[..4] == self.magic
+            && cache[4..8] == [0; 4]
+            && cache[8..12] == low_four_bytes(seconds)
+            && cache[12..16] == low_four_bytes(source.len());
         if !is_current {
             return None;
         }
-        let code = &bytes[HEADER..];
+        let code = &cache[HEADER..];
         // SAFETY: the pointer and length are those of a live slice; the result is new or null.
         let code = unsafe {
             let length = code.len().try_into().ok()?;
             let code = ffi::PyMarshal_ReadObjectFromString(code.as_ptr().cast(), length);
             Bound::from_owned_ptr_or_err(py, code).ok()?
         };
-        if !code.is_exact_instance_of::<PyCode>() {
-            return None;
+        code.is_exact_instance_of::<PyCode>().then_some(code)
+    }
+}
+
+/// Reads a file to the start of `buffer` and returns its length. Takes one call of the system if the
+/// buffer has grown beyond that before.
+fn read_whole(path: &Path, buffer: &mut Vec<u8>) -> Option<usize> {
+    let mut file = File::open(path).ok()?;
+    let mut length = 0;
+    loop {
+        if length == buffer.len() {
+            buffer.resize((length * 2).max(1 << 14), 0);
         }
-        // A cache that moved with its project names the files where they were.
-        py.import("_imp")
-            .ok()?
-            .call_method1("_fix_co_filename", (&code, path.as_os_str()))
-            .ok()?;
-        Some(code)
+        let room = buffer.len() - length;
+        let read = file.read(&mut buffer[length..]).ok()?;
+        length += read;
+        // A regular file gives less than it was asked for at its end only.
+        if read < room {
+            return Some(length);
+        }
     }
 }
 

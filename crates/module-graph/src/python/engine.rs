@@ -7,8 +7,7 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
-    time::SystemTime,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use hmr_signals::graph::State as NodeState;
@@ -19,8 +18,9 @@ use pyo3::{
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
-    bytecode::Bytecode, entry::Entry, errors, finder::Finder, module_type, own, reads,
-    roots::Roots, settle,
+    audit, bindings::Bindings, bytecode::Bytecode, calls, cycles::Circle, entry::Entry, errors,
+    finder::Finder, frames, inputs::Inputs, module_type, own, probes::Probes, reads, roots::Roots,
+    settle, stamp::FileStamp,
 };
 use crate::{ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Update};
 
@@ -31,6 +31,7 @@ pub struct Engine {
     state: Mutex<State>,
     roots: Roots,
     bytecode: Bytecode,
+    pub(super) probes: Probes,
     pub(super) entry: OnceLock<Entry>,
     tracked: Py<PyType>,
     pub(super) exec: Py<PyAny>,
@@ -45,9 +46,12 @@ pub(super) struct State {
     pub(super) graph: ModuleGraph,
     pub(super) slots: Vec<Slot>,
     by_object: FxHashMap<usize, ModuleId>,
+    /// The code of loaded modules, by address.
+    pub(super) codes: FxHashMap<usize, ModuleId>,
+    modules: module_type::Modules,
     /// What the update that is under way has done so far.
     pub(super) update: Update,
-    /// The modules whose files it is about.
+    /// The modules whose files hold another program than the one that ran.
     pub(super) edited: FxHashSet<ModuleId>,
     /// How often each module ran in it.
     pub(super) runs: FxHashMap<ModuleId, u32>,
@@ -59,8 +63,15 @@ pub(super) struct State {
     pub(super) loading: usize,
     /// Ctrl-C has stopped the update that is under way.
     pub(super) interrupted: bool,
+    /// A rerun has imported other modules than the run before, or in another order.
+    pub(super) order_changed: bool,
     /// The modules that an import did not find.
     pub(super) missing: Vec<ModuleId>,
+    /// What was read besides modules.
+    pub(super) inputs: Inputs,
+    /// Objects that a run changed in place. A module that holds one and runs after that has changed,
+    /// so they are kept until nothing waits. See [`unify`](super::unify).
+    pub(super) in_place: Vec<Py<PyAny>>,
 }
 
 impl State {
@@ -71,6 +82,7 @@ impl State {
         self.runs.clear();
         self.interrupted = false;
         self.rewritten.clear();
+        self.inputs.begin_batch();
     }
 
     /// The id of the module `name`, whose slot exists from now on.
@@ -89,29 +101,78 @@ impl State {
         while let Some(node) = self.graph.core().next_queued() {
             waiting.extend(self.graph.owner(node));
         }
-        waiting.retain(|&id| self.is_alive(id));
+        // Most have settled since, each before somebody who read it.
+        waiting.retain(|&id| self.graph.state(id) != NodeState::Clean);
+        let mut known = FxHashMap::default();
+        waiting.retain(|&id| self.is_alive_by(id, &mut known));
         waiting
+    }
+
+    /// The objects changed in place, if nothing that may hold one has still to run: then everybody
+    /// has seen them. Drop them without the lock.
+    #[must_use]
+    pub(super) fn take_settled_objects(&mut self) -> Vec<Py<PyAny>> {
+        let waits = |id: ModuleId| self.graph.state(id) != NodeState::Clean && self.is_alive(id);
+        let is_settled = !self.in_place.is_empty()
+            && self.failed.is_empty()
+            && !self.interrupted
+            && !self.graph.modules().any(waits);
+        if is_settled {
+            std::mem::take(&mut self.in_place)
+        } else {
+            Vec::new()
+        }
     }
 
     /// Whether the module is the entry, or was imported by nobody's load (a function did it later),
     /// or something that is alive imports it.
     pub(super) fn is_alive(&self, id: ModuleId) -> bool {
+        self.is_alive_by(id, &mut FxHashMap::default())
+    }
+
+    /// The same, for many modules in turn: `known` has the answers so far.
+    fn is_alive_by(&self, id: ModuleId, known: &mut FxHashMap<ModuleId, bool>) -> bool {
         let is_root = |id: ModuleId| {
-            *self.graph.name(id) == ModuleName::main() || self.slots[id.index()].is_root
+            self.slots[id.index()].is_root || self.graph.name(id).as_str() == ModuleName::MAIN
         };
-        let mut seen = FxHashSet::default();
+        // Each module with the one through which it was reached: what is between it and `id`.
+        let mut reached_by = FxHashMap::from_iter([(id, id)]);
         let mut pending = vec![id];
+        let mut alive = None;
         while let Some(id) = pending.pop() {
-            if is_root(id) {
+            match known.get(&id) {
+                Some(false) => continue,
+                Some(true) => alive = Some(id),
+                None if is_root(id) => alive = Some(id),
+                None => {}
+            }
+            if alive.is_some() {
+                break;
+            }
+            for importer in self.graph.importers(id) {
+                reached_by.entry(importer).or_insert_with(|| {
+                    pending.push(importer);
+                    id
+                });
+            }
+        }
+        let Some(mut step) = alive else {
+            known.extend(reached_by.into_keys().map(|id| (id, false)));
+            return false;
+        };
+        loop {
+            known.insert(step, true);
+            if step == id {
                 return true;
             }
-            pending.extend(
-                self.graph
-                    .importers(id)
-                    .filter(|&importer| seen.insert(importer)),
-            );
+            step = reached_by[&step];
         }
-        false
+    }
+
+    /// Marks what depends on the module's file, which was written.
+    pub(super) fn file_written(&mut self, id: ModuleId) {
+        self.slots[id.index()].is_written = true;
+        self.graph.file_written(id);
     }
 
     /// Forgets the object of a module that is loaded no more. Drop it without the lock.
@@ -119,6 +180,7 @@ impl State {
     pub(super) fn release(&mut self, id: ModuleId) -> Option<Py<PyModule>> {
         let object = self.slots[id.index()].object.take()?;
         self.by_object.remove(&(object.as_ptr() as usize));
+        self.modules.unset(id);
         Some(object)
     }
 
@@ -128,21 +190,39 @@ impl State {
     }
 }
 
+/// What a first read of a name comes to.
+pub(super) enum Answer {
+    /// It has been noted, and need not be told again.
+    Known,
+    /// It could not be noted.
+    Unknown,
+    /// The module is running and has not bound the name yet.
+    Hidden,
+    /// The module is running, and these are the names that it has bound so far.
+    Names(Py<PyDict>),
+}
+
 /// What the engine keeps of one module.
 #[derive(Default)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "four independent facts about a module"
+    reason = "independent facts about a module"
 )]
 pub(super) struct Slot {
     /// The module, if a load of it has succeeded or is running.
     pub(super) object: Option<Py<PyModule>>,
     /// The code of the last load that succeeded.
     pub(super) code: Option<Py<PyAny>>,
+    /// What that code binds, if it has been asked for.
+    pub(super) bindings: Option<Arc<Bindings>>,
     /// The code of the file as it is now, if it was compiled and has not run yet.
     pub(super) compiled: Option<Py<PyAny>>,
-    /// The size of the file that the last load read, in bytes.
-    pub(super) source_size: Option<u64>,
+    /// The units of its own that its last run executed.
+    pub(super) executed: FxHashSet<String>,
+    /// Its file was written since the last load read it.
+    pub(super) is_written: bool,
+    /// What the file looked like just before it was last read.
+    pub(super) source: Option<FileStamp>,
     /// The names that the last run bound, if it was recorded.
     pub(super) bound: Option<FxHashSet<String>>,
     /// Submodules that failed runs left in the namespace: new to readers once a run goes well.
@@ -159,6 +239,8 @@ pub(super) struct Slot {
     pub(super) before: Option<Py<PyDict>>,
     /// The last run raised. Tried again at each update.
     pub(super) failed: bool,
+    /// Its place in circular imports.
+    pub(super) circle: Circle,
     /// The traceback of the last failure.
     shown: String,
 }
@@ -192,11 +274,13 @@ impl Engine {
     /// [`InstallError::Interpreter`] if the import system is not CPython's.
     pub fn install(py: Python<'_>, roots: Roots) -> Result<&'static Self, InstallError> {
         own::remember_search_path(py)?;
+        calls::install(py)?;
         let builtins = py.import("builtins")?;
         let engine = Self {
             state: Mutex::default(),
             roots,
             bytecode: Bytecode::new(py)?,
+            probes: Probes::new(py)?,
             entry: OnceLock::new(),
             tracked: module_type::create(py)?.unbind(),
             exec: builtins.getattr("exec")?.unbind(),
@@ -209,6 +293,8 @@ impl Engine {
         ENGINE
             .set(engine)
             .map_err(|_| InstallError::AlreadyInstalled)?;
+        frames::learn(py)?;
+        audit::install(py)?;
         Finder::install(py)?;
         Self::get().ok_or(InstallError::AlreadyInstalled)
     }
@@ -240,14 +326,6 @@ impl Engine {
         settle::update(self, py, files)
     }
 
-    pub(super) fn new_module<'py>(
-        &self,
-        py: Python<'py>,
-        name: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        self.tracked.bind(py).call1((name,))
-    }
-
     /// Whether reads of `module` can be seen while it is tracked.
     pub(super) fn has_known_type(&self, module: &Bound<'_, PyModule>) -> bool {
         let class = module.get_type();
@@ -256,24 +334,13 @@ impl Engine {
 
     /// Turns the reads of all modules into tracked ones, or back into plain ones.
     pub(super) fn track_reads(&self, py: Python<'_>, on: bool) {
-        let modules: Vec<_> = {
-            let state = self.state();
-            state
-                .slots
-                .iter()
-                .filter_map(|s| Some(s.object.as_ref()?.clone_ref(py)))
-                .collect()
-        };
         let tracked = self.tracked.bind(py);
-        for module in modules {
-            let module = module.bind(py);
-            let swapped = if on {
-                module_type::arm(module, tracked)
-            } else {
-                module_type::disarm(module, tracked)
-            };
-            // A module that refuses keeps its type; see `is_opaque`.
-            errors::forgive(py, swapped);
+        let plain = py.get_type::<PyModule>();
+        let state = self.state();
+        if on {
+            state.modules.swap_types(&plain, tracked);
+        } else {
+            state.modules.swap_types(tracked, &plain);
         }
     }
 
@@ -296,16 +363,22 @@ impl Engine {
             let old_object = state.release(id);
             let slot = &mut state.slots[id.index()];
             let shown = slot.shown.clone();
-            let object = Some(object.clone().unbind());
             let old_slot = std::mem::replace(
                 slot,
                 Slot {
-                    object,
+                    object: Some(object.clone().unbind()),
                     shown,
                     ..Slot::default()
                 },
             );
             state.by_object.insert(address, id);
+            state.modules.set(id, object);
+            if state.loading > 0 {
+                let plain = object.py().get_type::<PyModule>();
+                state
+                    .modules
+                    .swap_type(id, &plain, self.tracked.bind(object.py()));
+            }
             (id, (old_object, old_slot))
         };
         drop(replaced);
@@ -332,7 +405,8 @@ impl Engine {
                 state.slots[id.index()].shown.clone(),
             )
         };
-        let failure = errors::describe(py, name, error, &shown);
+        // The text of the traceback comes from files that nobody's load has asked for.
+        let failure = reads::aside(|| errors::describe(py, name, error, &shown));
         let mut state = self.state();
         state.slots[id.index()].shown.clone_from(&failure.traceback);
         state.update.failures.push(failure);
@@ -349,23 +423,25 @@ impl Engine {
         reader: ModuleId,
         module: usize,
         name: &Bound<'_, PyString>,
-    ) -> bool {
+    ) -> Answer {
         let Ok(text) = name.to_str() else {
-            return false;
+            return Answer::Unknown;
         };
         let what = match text {
             "__spec__" => Read::Module,
             "__dict__" => Read::Everything,
-            "__name__" | "__path__" | "__loader__" | "__package__" | "__class__" => return true,
+            "__name__" | "__path__" | "__loader__" | "__package__" | "__class__" => {
+                return Answer::Known;
+            }
             name => Read::Name(name),
         };
         let waits = {
             let state = self.state();
             let Some(of) = state.module_at(module) else {
-                return false;
+                return Answer::Unknown;
             };
             if of == reader {
-                return true;
+                return Answer::Known;
             }
             matches!(state.graph.state(of), NodeState::Pending | NodeState::Dirty).then_some(of)
         };
@@ -373,10 +449,23 @@ impl Engine {
             settle::settle(self, py, of);
         }
         let mut state = self.state();
-        if let Some(of) = state.module_at(module) {
-            state.graph.read(reader, of, what);
+        let Some(of) = state.module_at(module) else {
+            return Answer::Known;
+        };
+        state.graph.read(reader, of, what);
+        if state.graph.state(of) != NodeState::Running || !reads::is_loading(of) {
+            return Answer::Known;
         }
-        true
+        drop(state);
+        self.look_halfway(py, reader, of, what);
+        match what {
+            Read::Name(name) if self.is_hidden(py, of, name) => Answer::Hidden,
+            Read::Everything => match self.visible_names(py, of) {
+                Some(names) => Answer::Names(names.unbind()),
+                None => Answer::Known,
+            },
+            _ => Answer::Known,
+        }
     }
 
     /// The entry's source is `file` from now on: `-m` looks it up at each run.
@@ -419,31 +508,10 @@ impl Engine {
         alive.map(|&id| state.graph.name(id).clone()).collect()
     }
 
-    /// The files of loaded modules below `folder` that were written since `time`.
-    pub fn written_since(&self, folder: &Path, time: SystemTime) -> Vec<PathBuf> {
-        let is_new = |path: &&Path| {
-            path.metadata()
-                .and_then(|data| data.modified())
-                .is_ok_and(|modified| modified >= time)
-        };
-        let state = self.state();
-        let paths = state.graph.modules().filter_map(|id| state.graph.path(id));
-        paths
-            .filter(|path| path.starts_with(folder))
-            .filter(is_new)
-            .map(Path::to_path_buf)
-            .collect()
-    }
-
     /// The folders of all tracked modules, sorted: what a watcher has to watch besides the roots.
     pub fn folders(&self) -> Vec<PathBuf> {
         let state = self.state();
-        let folders: FxHashSet<_> = state
-            .graph
-            .modules()
-            .filter_map(|id| state.graph.path(id)?.parent().map(Path::to_path_buf))
-            .collect();
-        let mut folders: Vec<_> = folders.into_iter().collect();
+        let mut folders: Vec<_> = state.graph.folders().map(Path::to_path_buf).collect();
         folders.sort_unstable();
         folders
     }

@@ -308,7 +308,7 @@ impl Engine {
                 .insert(0, folder.as_os_str())?;
         }
 
-        let main = self.new_main(py)?;
+        let main = Self::new_main(py)?;
         self.state().begin_batch();
         let id = self.adopt(ModuleName::main(), None, &main);
         let label = entry.label();
@@ -321,6 +321,7 @@ impl Engine {
             let file = entry.prepare(&main)?;
             self.adopt(ModuleName::main(), Some(file.clone()), &main);
             found = Some(file);
+            self.stamp_source(id);
             entry.code(py, self)
         });
         if let Err(error) = &ran {
@@ -334,6 +335,7 @@ impl Engine {
             self.report_failure(py, id, error);
         }
         self.report(id, Reason::Imported, Vec::new());
+        self.end_batch();
         let done = std::mem::take(&mut self.state().update);
         Ok(Update {
             elapsed: started.elapsed(),
@@ -342,11 +344,8 @@ impl Engine {
     }
 
     /// A fresh `__main__`, in the place of the one that this process was started with.
-    fn new_main<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyModule>> {
-        let name = "__main__".into_pyobject(py)?;
-        let main = self
-            .new_module(py, name.as_any())?
-            .cast_into::<PyModule>()?;
+    fn new_main(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
+        let main = PyModule::new(py, ModuleName::MAIN)?;
         let dict: Bound<'_, PyDict> = main.dict();
         dict.set_item("__builtins__", py.import("builtins")?)?;
         if py.version_info() < (3, 14) {

@@ -6,21 +6,25 @@
 //! without `__init__.py`, extension modules and files without source are always left to CPython.
 //!
 //! Kept true: what is found is the file that CPython would have found.
+#![expect(
+    unsafe_code,
+    reason = "`sys.path` is had at once through the C API alone"
+)]
 
 use std::{
-    collections::{HashMap, HashSet},
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::SystemTime,
 };
 
 use pyo3::{
-    exceptions::PyImportError,
+    ffi, intern,
     prelude::*,
-    types::{PyDict, PyList, PyType},
+    types::{PyList, PyString, PyType},
 };
+use rustc_hash::FxHashMap;
 
 use super::{engine::Engine, loader};
 
@@ -32,13 +36,41 @@ pub(super) struct Finder {
     spec: Py<PyAny>,
     source_loader: Py<PyAny>,
     extension_suffixes: Vec<String>,
-    folders: Mutex<HashMap<PathBuf, Listing>>,
+    /// By their paths, as they are spelled.
+    folders: Mutex<FxHashMap<OsString, Arc<Folder>>>,
 }
 
-/// The names in a folder, as of the time that the folder last changed.
+/// A folder of a search path.
+struct Folder {
+    /// `None` if the folder is not the user's.
+    path: Option<PathBuf>,
+    listing: Mutex<Option<Listing>>,
+}
+
+/// What a folder has for each module name, as of the time that the folder last changed.
 struct Listing {
     modified: SystemTime,
-    names: HashSet<OsString>,
+    stems: FxHashMap<Box<str>, Stem>,
+}
+
+/// What a folder has for one module name.
+#[derive(Clone, Copy, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent facts about a folder"
+)]
+struct Stem {
+    /// A folder, or a link to one.
+    folder: bool,
+    extension: bool,
+    source: bool,
+    bytecode: bool,
+}
+
+enum Found {
+    Module { file: String, package: bool },
+    Nothing,
+    NotOurs,
 }
 
 impl Finder {
@@ -69,7 +101,7 @@ impl Finder {
     fn find_spec<'py>(
         &self,
         py: Python<'py>,
-        name: &str,
+        name: Bound<'py, PyString>,
         path: Option<Bound<'py, PyAny>>,
         target: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
@@ -78,20 +110,20 @@ impl Finder {
         };
         let path = match path {
             Some(path) => path,
-            None => py.import("sys")?.getattr("path")?,
+            None => search_path(py)?,
         };
-        let tail = name.rsplit_once('.').map_or(name, |(_, tail)| tail);
+        let text = name.to_str()?;
+        let tail = text.rsplit_once('.').map_or(text, |(_, tail)| tail);
         let mut rest = Vec::new();
         for entry in path.try_iter()? {
             let entry = entry?;
             if rest.is_empty()
-                && let Some(folder) = user_folder(engine, &entry)
+                && let Some(folder) = self.users_folder(engine, &entry)
+                && let Some(path) = &folder.path
             {
-                match self.look_into(&folder, tail) {
+                match self.look_into(engine, &folder, path, tail) {
                     Found::Module { file, package } => {
-                        return self
-                            .make_spec(py, name, &file, package.as_deref())
-                            .map(Some);
+                        return self.make_spec(engine, &name, &file, package).map(Some);
                     }
                     Found::Nothing => continue,
                     Found::NotOurs => {}
@@ -101,15 +133,15 @@ impl Finder {
         }
         if rest.is_empty() {
             // Nothing was found, and nothing is left that CPython could look into.
-            engine.note_missing(name);
+            engine.note_missing(text);
             return Ok(None);
         }
         let found = self
             .cpythons
             .bind(py)
-            .call_method1("find_spec", (name, rest, target))?;
+            .call_method1("find_spec", (&name, rest, target))?;
         if found.is_none() {
-            engine.note_missing(name);
+            engine.note_missing(text);
             return Ok(None);
         }
         self.adopt(py, engine, &found)?;
@@ -124,103 +156,139 @@ impl Finder {
     }
 }
 
-enum Found {
-    Module {
-        file: PathBuf,
-        package: Option<PathBuf>,
-    },
-    Nothing,
-    NotOurs,
+/// `sys.path`, without importing `sys`.
+fn search_path(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    // SAFETY: the name ends in a zero, and the thread is attached; the result is borrowed or null.
+    let path = unsafe {
+        let path = ffi::PySys_GetObject(c"path".as_ptr());
+        Bound::from_borrowed_ptr_or_opt(py, path)
+    };
+    path.map_or_else(|| py.import("sys")?.getattr("path"), Ok)
 }
 
 impl Finder {
-    fn look_into(&self, folder: &Path, tail: &str) -> Found {
-        let Some(has) = self.names_in(folder, tail) else {
+    /// The folder that `entry` of a search path names. An empty one is the working directory.
+    fn users_folder(&self, engine: &Engine, entry: &Bound<'_, PyAny>) -> Option<Arc<Folder>> {
+        if let Ok(text) = entry.cast::<PyString>()
+            && let Ok(text) = text.to_str()
+            && Path::new(text).is_absolute()
+        {
+            return Some(self.folder_at(engine, text.as_ref()));
+        }
+        let entry: PathBuf = entry.extract().ok()?;
+        let folder = std::path::absolute(if entry.as_os_str().is_empty() {
+            std::env::current_dir().ok()?
+        } else {
+            entry
+        });
+        Some(self.folder_at(engine, &folder.ok()?))
+    }
+
+    /// What is known of the folder at an absolute path.
+    fn folder_at(&self, engine: &Engine, path: &Path) -> Arc<Folder> {
+        let known = self.folders().get(path.as_os_str()).cloned();
+        known.unwrap_or_else(|| {
+            let folder = Arc::new(Folder::new(engine, path));
+            self.folders()
+                .insert(path.as_os_str().into(), Arc::clone(&folder));
+            folder
+        })
+    }
+
+    fn folders(&self) -> std::sync::MutexGuard<'_, FxHashMap<OsString, Arc<Folder>>> {
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn look_into(&self, engine: &Engine, folder: &Folder, path: &Path, tail: &str) -> Found {
+        let Some(has) = self.stem_in(folder, path, tail) else {
             return Found::Nothing;
         };
-        if has.folder {
-            let package = folder.join(tail);
-            let inside = self.names_in(&package, "__init__");
-            match inside {
-                Some(inside) if inside.extension => return Found::NotOurs,
-                Some(inside) if inside.source => {
-                    return Found::Module {
-                        file: package.join("__init__.py"),
-                        package: Some(package),
-                    };
+        if has.folder && path.join(tail).is_dir() {
+            let inside = path.join(tail);
+            let package = self.folder_at(engine, &inside);
+            match self.stem_in(&package, &inside, "__init__") {
+                Some(init) if init.extension => return Found::NotOurs,
+                Some(init) if init.source && inside.join("__init__.py").is_file() => {
+                    return Found::module(&inside, "__init__", true);
                 }
+                // Alone it may be part of a namespace package.
+                _ if !has.source => return Found::NotOurs,
                 _ => {}
             }
         }
         if has.extension {
             return Found::NotOurs;
         }
-        if has.source {
-            return Found::Module {
-                file: folder.join(format!("{tail}.py")),
-                package: None,
-            };
+        if has.source && path.join(format!("{tail}.py")).is_file() {
+            return Found::module(path, tail, false);
         }
-        // A folder alone may be part of a namespace package, a lone `.pyc` a module without source.
-        if has.folder || has.bytecode {
+        // A lone `.pyc` is a module without source.
+        if has.bytecode {
             Found::NotOurs
         } else {
             Found::Nothing
         }
     }
 
-    /// Which files for a module called `stem` there are in `folder`; `None` if it cannot be read.
-    fn names_in(&self, folder: &Path, stem: &str) -> Option<Stem> {
-        let modified = fs::metadata(folder).ok()?.modified().ok()?;
-        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = folders
-            .get(folder)
-            .is_some_and(|listing| listing.modified == modified);
-        if !known {
-            let names = fs::read_dir(folder)
-                .ok()?
-                .flatten()
-                .map(|entry| entry.file_name())
-                .collect();
-            folders.insert(folder.to_path_buf(), Listing { modified, names });
+    /// What there is in the folder at `path` for a module called `stem`; `None` if nothing is, or the
+    /// folder cannot be read.
+    fn stem_in(&self, folder: &Folder, path: &Path, stem: &str) -> Option<Stem> {
+        let modified = fs::metadata(path).ok()?.modified().ok()?;
+        let mut listing = folder
+            .listing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match &*listing {
+            Some(listing) if listing.modified == modified => {}
+            _ => *listing = Some(self.list(path, modified)?),
         }
-        let names = &folders.get(folder)?.names;
-        let has = |suffix: &str| {
-            names.contains(AsRef::<std::ffi::OsStr>::as_ref(&format!("{stem}{suffix}")))
-        };
-        Some(Stem {
-            folder: has("") && folder.join(stem).is_dir(),
-            extension: self.extension_suffixes.iter().any(|suffix| has(suffix)),
-            source: has(".py"),
-            bytecode: has(".pyc"),
-        })
+        listing.as_ref()?.stems.get(stem).copied()
+    }
+
+    fn list(&self, folder: &Path, modified: SystemTime) -> Option<Listing> {
+        let mut stems: FxHashMap<Box<str>, Stem> = FxHashMap::default();
+        for entry in fs::read_dir(folder).ok()?.flatten() {
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            let is_folder = |kind: fs::FileType| kind.is_dir() || kind.is_symlink();
+            if entry.file_type().is_ok_and(is_folder) {
+                stems.entry(name.into()).or_default().folder = true;
+            }
+            if let Some(stem) = name.strip_suffix(".py") {
+                stems.entry(stem.into()).or_default().source = true;
+            } else if let Some(stem) = name.strip_suffix(".pyc") {
+                stems.entry(stem.into()).or_default().bytecode = true;
+            } else {
+                let suffixes = self.extension_suffixes.iter();
+                for stem in suffixes.filter_map(|suffix| name.strip_suffix(suffix.as_str())) {
+                    stems.entry(stem.into()).or_default().extension = true;
+                }
+            }
+        }
+        Some(Listing { modified, stems })
     }
 
     fn make_spec<'py>(
         &self,
-        py: Python<'py>,
-        name: &str,
-        file: &Path,
-        package: Option<&Path>,
+        engine: &Engine,
+        name: &Bound<'py, PyString>,
+        file: &str,
+        package: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let file = file.to_str().ok_or_else(|| {
-            PyImportError::new_err(format!(
-                "the path of module {name:?} is not valid text: {}",
-                file.display()
-            ))
-        })?;
-        let loader = self.loader.bind(py).call1((name, file))?;
-        let options = PyDict::new(py);
-        options.set_item("origin", file)?;
-        options.set_item("is_package", package.is_some())?;
-        let spec = self.spec.bind(py).call((name, loader), Some(&options))?;
-        spec.setattr("_set_fileattr", true)?;
-        if let Some(package) = package {
-            spec.getattr("submodule_search_locations")?
-                .call_method1("append", (package.as_os_str(),))?;
+        let py = name.py();
+        let origin = PyString::new(py, file);
+        let loader = self.loader.bind(py).call1((name, &origin))?;
+        let spec = self.spec.bind(py).call1((name, loader))?;
+        spec.setattr(intern!(py, "origin"), origin)?;
+        spec.setattr(intern!(py, "_set_fileattr"), true)?;
+        if package {
+            let folder = Path::new(file).parent().unwrap_or(Path::new(""));
+            let folder = PyList::new(py, [folder.as_os_str()])?;
+            spec.setattr(intern!(py, "submodule_search_locations"), folder)?;
         }
-        if let Some(cached) = Engine::get().and_then(|e| e.bytecode().cache_of(file.as_ref())) {
-            spec.setattr("cached", cached.to_str())?;
+        // What `spec.cached` would come to by itself, in several calls.
+        if let Some(cached) = engine.bytecode().cache_of(file.as_ref()) {
+            spec.setattr(intern!(py, "_cached"), cached.to_str())?;
         }
         Ok(spec)
     }
@@ -247,27 +315,28 @@ impl Finder {
     }
 }
 
-/// The folder that `entry` of a search path names, if it is the user's. An empty one is the
-/// working directory.
-fn user_folder(engine: &Engine, entry: &Bound<'_, PyAny>) -> Option<PathBuf> {
-    let entry: PathBuf = entry.extract().ok()?;
-    let folder = std::path::absolute(if entry.as_os_str().is_empty() {
-        std::env::current_dir().ok()?
-    } else {
-        entry
-    })
-    .ok()?;
-    engine.roots().contain(&folder).then_some(folder)
+impl Folder {
+    fn new(engine: &Engine, path: &Path) -> Self {
+        let clean = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        let is_users = engine.roots().contain(&clean);
+        Self {
+            path: is_users.then_some(clean),
+            listing: Mutex::default(),
+        }
+    }
 }
 
-/// What a folder has for one module name.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "four independent facts about a folder"
-)]
-struct Stem {
-    folder: bool,
-    extension: bool,
-    source: bool,
-    bytecode: bool,
+impl Found {
+    /// A path that is no text cannot be a module's `__file__`: CPython has its own way with those.
+    fn module(folder: &Path, stem: &str, package: bool) -> Self {
+        match folder.to_str() {
+            Some(folder) => {
+                let separator = std::path::MAIN_SEPARATOR;
+                let end = folder.strip_suffix(separator).unwrap_or(folder);
+                let file = format!("{end}{separator}{stem}.py");
+                Self::Module { file, package }
+            }
+            None => Self::NotOurs,
+        }
+    }
 }

@@ -1,8 +1,7 @@
-//! The loader of the user's modules: a `SourceFileLoader` with two methods of ours.
+//! The loader of the user's modules: a `SourceFileLoader` with one method of ours.
 //!
 //! Everything that people ask a loader for (`get_source`, `get_data`, resource readers) is
-//! CPython's own. Ours are `create_module`, which makes a module whose reads are seen, and
-//! `exec_module`, which runs it as a load of the engine.
+//! CPython's own. Ours is `exec_module`, which runs the module as a load of the engine.
 #![expect(
     unsafe_code,
     reason = "a C function is a method only through `PyInstanceMethod_New`"
@@ -31,10 +30,6 @@ pub(super) fn create_type(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
     let members = PyDict::new(py);
     members.set_item("__module__", "hmr")?;
     members.set_item(
-        "create_module",
-        method(wrap_pyfunction!(create_module, py)?.as_any())?,
-    )?;
-    members.set_item(
         "exec_module",
         method(wrap_pyfunction!(exec_module, py)?.as_any())?,
     )?;
@@ -51,14 +46,6 @@ fn method<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let method = PyInstanceMethod_New(function.as_ptr());
         Bound::from_owned_ptr_or_err(function.py(), method)
     }
-}
-
-#[pyfunction]
-fn create_module<'py>(
-    _loader: &Bound<'py, PyAny>,
-    spec: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyAny>> {
-    running()?.new_module(spec.py(), &spec.getattr("name")?)
 }
 
 #[pyfunction]

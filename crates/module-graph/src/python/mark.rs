@@ -7,21 +7,25 @@
 
 use std::path::{Path, PathBuf};
 
-use pyo3::prelude::*;
-use rustc_hash::FxHashSet;
-
 use super::{engine::Engine, errors::forgive};
 use crate::{ModuleId, ModuleName};
+use pyo3::prelude::*;
 
 /// Marks everything that `files` may change; returns the modules that left.
 pub(super) fn mark(engine: &'static Engine, py: Python<'_>, files: &[PathBuf]) -> Vec<ModuleName> {
-    forget_import_caches(py);
+    if files.iter().any(|file| came_or_went(engine, file)) {
+        forget_import_caches(py);
+    }
     let mut removed = Vec::new();
     for file in files {
+        engine.mark_inputs(file);
         let modules = engine.state().graph.at_path(file).to_vec();
         let exists = file.is_file();
+        if !modules.is_empty() {
+            engine.forget_bytecode(file);
+        }
         for module in modules {
-            engine.state().graph.file_written(module);
+            engine.state().file_written(module);
             if !exists {
                 removed.extend(remove(engine, py, module));
             }
@@ -35,6 +39,17 @@ pub(super) fn mark(engine: &'static Engine, py: Python<'_>, files: &[PathBuf]) -
     }
     retry(engine);
     removed
+}
+
+/// Whether the file may not be among what the import system remembers of its folder, or may be
+/// there no more. The source of a loaded module is, and looking into a large folder takes long.
+fn came_or_went(engine: &'static Engine, file: &Path) -> bool {
+    let is_loaded = {
+        let state = engine.state();
+        let mut modules = state.graph.at_path(file).iter();
+        modules.any(|id| state.slots[id.index()].object.is_some())
+    };
+    !is_loaded || !file.is_file()
 }
 
 /// The import system remembers what folders hold; a file that came or went makes that wrong.
@@ -56,7 +71,7 @@ fn retry(engine: &'static Engine) {
 /// it is a package. The entry stays: there is nothing to go on with without it.
 fn remove(engine: &'static Engine, py: Python<'_>, id: ModuleId) -> Vec<ModuleName> {
     let name = engine.state().graph.name(id).clone();
-    if name == ModuleName::main() {
+    if name.as_str() == ModuleName::MAIN {
         return Vec::new();
     }
     let mut removed = Vec::new();
@@ -97,31 +112,30 @@ fn forget_module(py: Python<'_>, name: &ModuleName, object: &Bound<'_, PyModule>
 }
 
 /// The loaded modules that an import would now find in another file. Only those that one of `files`
-/// could stand for are looked up.
+/// could stand for, and is not the source of already, are looked up.
 fn replaced(engine: &'static Engine, py: Python<'_>, files: &[PathBuf]) -> Vec<ModuleId> {
-    let tails: FxHashSet<_> = files.iter().filter_map(|file| tail_of(file)).collect();
-    let loaded: Vec<_> = {
-        let state = engine.state();
-        state
-            .graph
-            .with_tails(&tails)
-            .filter(|id| state.slots[id.index()].object.is_some())
-            .filter_map(|id| {
-                Some((
-                    id,
-                    state.graph.name(id).clone(),
-                    state.graph.path(id)?.to_path_buf(),
-                ))
-            })
-            .collect()
-    };
-    let is_elsewhere = |name: &ModuleName, path: &Path| {
-        *name != ModuleName::main()
-            && find(py, name).is_some_and(|found| engine.roots().real(&found) != path)
-    };
+    let mut loaded = Vec::new();
+    for file in files {
+        let Some(tail) = tail_of(file) else { continue };
+        let mut state = engine.state();
+        for id in state.graph.with_tail(&tail).to_vec() {
+            let name = state.graph.name(id);
+            if let Some(path) = state.graph.path(id)
+                && path != file
+                && name.as_str() != ModuleName::MAIN
+                && state.slots[id.index()].object.is_some()
+            {
+                loaded.push((id, name.clone(), path.to_path_buf()));
+            }
+        }
+    }
+    loaded.sort_unstable();
+    loaded.dedup();
     loaded
         .into_iter()
-        .filter(|(_, name, path)| is_elsewhere(name, path))
+        .filter(|(_, name, path)| {
+            find(py, name).is_some_and(|found| engine.roots().real(&found) != *path)
+        })
         .map(|(id, ..)| id)
         .collect()
 }

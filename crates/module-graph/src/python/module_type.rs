@@ -5,19 +5,39 @@
 //! globals, and a module turned back into a plain `ModuleType` is read at plain speed again.
 //!
 //! Kept true: the type adds no instance data, so `__class__` may be assigned in both directions.
+//! CPython is asked once whether it may; after that [`Modules`] swaps the types of all modules itself,
+//! which happens twice per update and must not cost a call per module.
 #![expect(
     unsafe_code,
     reason = "a type below `module` can only be made through the C API"
 )]
 
-use std::ffi::{c_int, c_void};
+use std::{
+    ffi::{c_int, c_void},
+    ptr,
+};
 
 use pyo3::{ffi, prelude::*, types::PyType};
 
-use super::reads;
+use super::reads::{self, Noted};
+use crate::ModuleId;
 
 /// Creates the type. One per interpreter is enough.
+///
+/// # Errors
+///
+/// An interpreter that does not let modules have it.
 pub(super) fn create(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
+    let tracked = make(py)?;
+    // The conditions of an assignment are about the two types alone, not about the object.
+    let sample = PyModule::new(py, "sample")?;
+    for class in [&tracked, &py.get_type::<PyModule>()] {
+        sample.setattr("__class__", class)?;
+    }
+    Ok(tracked)
+}
+
+fn make(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
     let mut slots = [
         ffi::PyType_Slot {
             slot: ffi::Py_tp_getattro,
@@ -63,7 +83,11 @@ unsafe extern "C" fn getattro(
 ) -> *mut ffi::PyObject {
     // SAFETY: CPython calls slots attached, with a module and a live string.
     unsafe {
-        reads::note(module, name);
+        match reads::note(module, name) {
+            Noted::LookUp => {}
+            Noted::Raised => return std::ptr::null_mut(),
+            Noted::Given(object) => return object,
+        }
         if !is_special(name) {
             let dict = ffi::PyModule_GetDict(module);
             let found = ffi::PyDict_GetItemWithError(dict, name);
@@ -126,26 +150,79 @@ fn is_special(name: *mut ffi::PyObject) -> bool {
     }
 }
 
-/// Gives `module` the tracked type, if it has the plain one.
-pub(super) fn arm(module: &Bound<'_, PyModule>, tracked: &Bound<'_, PyType>) -> PyResult<()> {
-    let plain = module.py().get_type::<PyModule>();
-    swap_class(module, &plain, tracked)
+/// The modules whose type is swapped, by [`ModuleId`]. It owns no references: whoever adds a module
+/// keeps it alive and takes it out before it lets go.
+#[derive(Default)]
+pub(super) struct Modules(Vec<Option<Address>>);
+
+/// Where a live module is.
+#[derive(Clone, Copy)]
+struct Address(ptr::NonNull<ffi::PyObject>);
+
+// SAFETY: the pointer is used by attached threads only.
+unsafe impl Send for Address {}
+
+impl Modules {
+    /// `module` is now what `id` stands for.
+    pub(super) fn set(&mut self, id: ModuleId, module: &Bound<'_, PyModule>) {
+        if self.0.len() <= id.index() {
+            self.0.resize(id.index() + 1, None);
+        }
+        self.0[id.index()] = ptr::NonNull::new(module.as_ptr()).map(Address);
+    }
+
+    /// Nothing is loaded as `id` any more.
+    pub(super) fn unset(&mut self, id: ModuleId) {
+        if let Some(place) = self.0.get_mut(id.index()) {
+            *place = None;
+        }
+    }
+
+    /// Gives every module of type `from` the type `to`: one of them is CPython's own, the other
+    /// [`create`]d. Modules whose `__class__` the user has set are left alone.
+    ///
+    /// Runs no Python code and frees nothing.
+    pub(super) fn swap_types(&self, from: &Bound<'_, PyType>, to: &Bound<'_, PyType>) {
+        swap(self.0.iter().flatten(), from, to);
+    }
+
+    /// The same for one module.
+    pub(super) fn swap_type(&self, id: ModuleId, from: &Bound<'_, PyType>, to: &Bound<'_, PyType>) {
+        swap(self.0[id.index()].iter(), from, to);
+    }
 }
 
-/// Gives `module` the plain type back, if it has the tracked one.
-pub(super) fn disarm(module: &Bound<'_, PyModule>, tracked: &Bound<'_, PyType>) -> PyResult<()> {
-    let plain = module.py().get_type::<PyModule>();
-    swap_class(module, tracked, &plain)
-}
-
-/// A module whose `__class__` the user has set is left alone.
-fn swap_class(
-    module: &Bound<'_, PyModule>,
+fn swap<'a>(
+    modules: impl Iterator<Item = &'a Address>,
     from: &Bound<'_, PyType>,
     to: &Bound<'_, PyType>,
-) -> PyResult<()> {
-    if module.get_type().is(from) {
-        module.setattr(pyo3::intern!(module.py(), "__class__"), to)?;
+) {
+    let mut swapped = 0;
+    for module in modules {
+        let module = module.0.as_ptr();
+        // SAFETY: the module is alive, as `Modules` demands, and the thread is attached. `create` has
+        // seen CPython allow the assignment for these two types. What is left of it is this store,
+        // and the counts of the types, below.
+        unsafe {
+            if (*module).ob_type == from.as_type_ptr() {
+                (*module).ob_type = to.as_type_ptr();
+                swapped += 1;
+            }
+        }
     }
-    Ok(())
+    // SAFETY: an object owns a reference to its type if that is a heap type, and only then. The caller
+    // holds one more of each, so that none is freed here.
+    unsafe {
+        if is_counted(to) {
+            (0..swapped).for_each(|_| ffi::Py_INCREF(to.as_ptr()));
+        }
+        if is_counted(from) {
+            (0..swapped).for_each(|_| ffi::Py_DECREF(from.as_ptr()));
+        }
+    }
+}
+
+fn is_counted(class: &Bound<'_, PyType>) -> bool {
+    // SAFETY: a plain read of a live type.
+    unsafe { ffi::PyType_HasFeature(class.as_type_ptr(), ffi::Py_TPFLAGS_HEAPTYPE) != 0 }
 }

@@ -1,8 +1,8 @@
-//! Who is loading on this thread, and what it has read so far.
+//! Who is loading on this thread, and what it has read and executed so far.
 //!
-//! Each load of a module has a frame here while it runs; frames nest as imports do. A read is told
-//! to the engine the first time that a load makes it and costs one hash lookup after that. Reads
-//! made by other threads are not charged to whoever happens to be loading.
+//! Each load of a module has a frame here while it runs; frames nest as imports do. A read or a call
+//! is told to the engine the first time that a load makes it and costs one hash lookup after that.
+//! What other threads read is not charged to whoever happens to be loading.
 //!
 //! Kept true: frames live on the heap and leave the list by identity, so that code which switches
 //! stacks (greenlets) may charge a read to the wrong load but never touches one that has ended. A
@@ -14,16 +14,24 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::hash_map::Entry,
     panic::{AssertUnwindSafe, catch_unwind},
     ptr,
     rc::Rc,
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
-use pyo3::{ffi, prelude::*, types::PyString};
-use rustc_hash::FxHashSet;
+use pyo3::{exceptions::PyAttributeError, ffi, prelude::*, types::PyString};
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::engine::Engine;
+use super::{
+    calls,
+    engine::{Answer, Engine},
+};
 use crate::ModuleId;
+
+/// How many threads have a load.
+static LOADING_THREADS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     /// The last of `LOADS`, or null.
@@ -36,12 +44,35 @@ struct Load {
     module: ModuleId,
     seen: RefCell<FxHashSet<(usize, usize)>>,
     names: RefCell<Vec<Py<PyString>>>,
+    /// The code objects that it has executed, by address. They are held, so that no other one gets
+    /// the address meanwhile.
+    executed: RefCell<FxHashMap<usize, Py<PyAny>>>,
 }
 
-/// Runs `body` as the load of `module`: the reads it makes on this thread are the module's.
-pub(super) fn during<R>(module: ModuleId, body: impl FnOnce() -> R) -> R {
-    let _frame = Frame::enter(module);
+/// Runs `body` as the load of `module`: what it reads and executes on this thread is the module's.
+pub(super) fn during<R>(py: Python<'_>, module: ModuleId, body: impl FnOnce() -> R) -> R {
+    let frame = Frame::enter(module);
+    calls::next_load(py);
+    let result = body();
+    drop(frame);
+    calls::next_load(py);
+    result
+}
+
+/// Runs `body` so that what it reads is nobody's.
+pub(super) fn aside<R>(body: impl FnOnce() -> R) -> R {
+    let _pause = Pause(CURRENT.replace(ptr::null()));
     body()
+}
+
+struct Pause(*const Load);
+
+impl Drop for Pause {
+    /// The load may have ended meanwhile, or others begun: the list knows.
+    fn drop(&mut self) {
+        let last = LOADS.with_borrow(|loads| loads.last().map_or(ptr::null(), Rc::as_ptr));
+        CURRENT.set(if self.0.is_null() { self.0 } else { last });
+    }
 }
 
 struct Frame(Rc<Load>);
@@ -52,8 +83,15 @@ impl Frame {
             module,
             seen: RefCell::default(),
             names: RefCell::default(),
+            executed: RefCell::default(),
         });
-        LOADS.with_borrow_mut(|loads| loads.push(Rc::clone(&load)));
+        let is_first = LOADS.with_borrow_mut(|loads| {
+            loads.push(Rc::clone(&load));
+            loads.len() == 1
+        });
+        if is_first {
+            LOADING_THREADS.fetch_add(1, Ordering::Relaxed);
+        }
         CURRENT.set(Rc::as_ptr(&load));
         Self(load)
     }
@@ -66,6 +104,9 @@ impl Drop for Frame {
             loads.retain(|load| !Rc::ptr_eq(load, &self.0));
             loads.last().map_or(ptr::null(), Rc::as_ptr)
         });
+        if last.is_null() {
+            LOADING_THREADS.fetch_sub(1, Ordering::Relaxed);
+        }
         CURRENT.set(last);
     }
 }
@@ -73,6 +114,32 @@ impl Drop for Frame {
 /// The module that is loading on this thread.
 pub(super) fn current() -> Option<ModuleId> {
     current_load().map(|load| load.module)
+}
+
+/// How many threads have a load at this moment.
+#[cfg_attr(not(Py_3_12), expect(dead_code, reason = "3.11 needs no such count"))]
+pub(super) fn loading_threads() -> usize {
+    LOADING_THREADS.load(Ordering::Relaxed)
+}
+
+/// The module whose load is about to execute `code` on this thread for the first time.
+///
+/// # Safety
+///
+/// The thread is attached to the interpreter; `code` is a live object.
+#[inline]
+pub(super) unsafe fn executes(code: *mut ffi::PyObject) -> Option<ModuleId> {
+    let load = current_load()?;
+    match load.executed.borrow_mut().entry(code as usize) {
+        Entry::Occupied(_) => None,
+        Entry::Vacant(place) => {
+            // SAFETY: the caller's promise.
+            place.insert(unsafe {
+                Bound::from_borrowed_ptr(Python::assume_attached(), code).unbind()
+            });
+            Some(load.module)
+        }
+    }
 }
 
 #[inline]
@@ -83,20 +150,37 @@ fn current_load<'a>() -> Option<&'a Load> {
     unsafe { CURRENT.get().as_ref() }
 }
 
+/// Whether a load of `module` is running on this thread.
+pub(super) fn is_loading(module: ModuleId) -> bool {
+    LOADS.with_borrow(|loads| loads.iter().any(|load| load.module == module))
+}
+
+/// What has to happen after a read was noted.
+pub(super) enum Noted {
+    /// The name is looked up.
+    LookUp,
+    /// The name is not there: an exception says so.
+    Raised,
+    /// This object, a new reference, is the answer.
+    Given(*mut ffi::PyObject),
+}
+
 /// Notes that `name` of `module` is about to be read.
 ///
 /// # Safety
 ///
 /// The thread is attached to the interpreter; `module` is a live object, `name` a live `str`.
 #[inline]
-pub(super) unsafe fn note(module: *mut ffi::PyObject, name: *mut ffi::PyObject) {
-    let Some(load) = current_load() else { return };
+pub(super) unsafe fn note(module: *mut ffi::PyObject, name: *mut ffi::PyObject) -> Noted {
+    let Some(load) = current_load() else {
+        return Noted::LookUp;
+    };
     if load
         .seen
         .borrow()
         .contains(&(module as usize, name as usize))
     {
-        return;
+        return Noted::LookUp;
     }
     // SAFETY: the caller's promise.
     unsafe { note_first(module, name) }
@@ -115,13 +199,13 @@ pub(super) unsafe fn note_fallback(module: *mut ffi::PyObject) {
     let py = unsafe { Python::assume_attached() };
     let name = pyo3::intern!(py, "__getattr__");
     // SAFETY: the caller's promise; the name is interned.
-    unsafe { note(module, name.as_ptr()) }
+    let _ = unsafe { note(module, name.as_ptr()) };
 }
 
 #[cold]
-unsafe fn note_first(module: *mut ffi::PyObject, name: *mut ffi::PyObject) {
+unsafe fn note_first(module: *mut ffi::PyObject, name: *mut ffi::PyObject) -> Noted {
     let Some(load) = LOADS.with_borrow(|loads| loads.last().cloned()) else {
-        return;
+        return Noted::LookUp;
     };
     // SAFETY: the caller's promise; the string is borrowed for the length of this call.
     let (py, name) = unsafe {
@@ -129,19 +213,33 @@ unsafe fn note_first(module: *mut ffi::PyObject, name: *mut ffi::PyObject) {
         (py, Bound::from_borrowed_ptr(py, name))
     };
     let Ok(name) = name.cast_into::<PyString>() else {
-        return;
+        return Noted::LookUp;
     };
     // A panic must not cross into C. A read that could not be noted is lost, and nothing else.
     let noted = catch_unwind(AssertUnwindSafe(|| {
-        Engine::get()
-            .is_some_and(|engine| engine.first_read(py, load.module, module as usize, &name))
+        Engine::get().map_or(Answer::Unknown, |engine| {
+            engine.first_read(py, load.module, module as usize, &name)
+        })
     }));
-    if noted.unwrap_or(false) {
-        let name = intern(name);
-        load.seen
-            .borrow_mut()
-            .insert((module as usize, name.as_ptr() as usize));
-        load.names.borrow_mut().push(name.unbind());
+    match noted.unwrap_or(Answer::Unknown) {
+        Answer::Known => {
+            let name = intern(name);
+            load.seen
+                .borrow_mut()
+                .insert((module as usize, name.as_ptr() as usize));
+            load.names.borrow_mut().push(name.unbind());
+            Noted::LookUp
+        }
+        Answer::Unknown => Noted::LookUp,
+        Answer::Names(names) => Noted::Given(names.into_ptr()),
+        Answer::Hidden => {
+            PyAttributeError::new_err(format!(
+                "partially initialized module has no attribute '{name}' (most likely due to a \
+                 circular import)"
+            ))
+            .restore(py);
+            Noted::Raised
+        }
     }
 }
 

@@ -10,9 +10,13 @@ use std::sync::{Mutex, PoisonError};
 use pyo3::{
     exceptions::{PyKeyError, PyNameError},
     prelude::*,
+    sync::PyOnceLock,
     types::{PyDict, PyIterator, PyList},
 };
 use rustc_hash::FxHashSet;
+
+/// Importing it once more takes as long as the run of a small module.
+static BUILTINS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
 
 /// Passed to `exec` as the locals.
 #[pyclass(frozen, mapping, module = "hmr", name = "namespace")]
@@ -31,9 +35,11 @@ impl Recorder {
         outdated: FxHashSet<String>,
     ) -> PyResult<Bound<'py, Self>> {
         let py = namespace.py();
+        let builtins = BUILTINS
+            .get_or_try_init(py, || PyResult::Ok(py.import("builtins")?.dict().unbind()))?;
         let recorder = Self {
             namespace: namespace.clone().unbind(),
-            builtins: py.import("builtins")?.dict().unbind(),
+            builtins: builtins.clone_ref(py),
             outdated,
             bound: Mutex::default(),
         };
@@ -45,14 +51,18 @@ impl Recorder {
         std::mem::take(&mut self.bound.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn is_outdated(&self, name: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let name: &str = name.extract()?;
-        Ok(self.outdated.contains(name)
+    /// Whether `name` is there from the last run only.
+    pub(super) fn is_outdated_name(&self, name: &str) -> bool {
+        self.outdated.contains(name)
             && !self
                 .bound
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .contains(name))
+                .contains(name)
+    }
+
+    fn is_outdated(&self, name: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.is_outdated_name(name.extract()?))
     }
 
     fn note(&self, name: &Bound<'_, PyAny>, is_bound: bool) -> PyResult<()> {

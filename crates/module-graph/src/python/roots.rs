@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashMap,
+    fs::Metadata,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -29,7 +30,9 @@ impl Roots {
     pub fn new(py: Python<'_>, folders: Vec<PathBuf>) -> PyResult<Self> {
         // `os` lies where the standard library does; asking `sysconfig` would take milliseconds.
         let os: PathBuf = py.import("os")?.getattr("__file__")?.extract()?;
-        let installed = os.parent().map(Path::to_path_buf).into_iter().collect();
+        let library = os.parent().map(Path::to_path_buf);
+        let real = library.as_deref().and_then(|l| l.canonicalize().ok());
+        let installed = library.into_iter().chain(real).collect();
         Ok(Self {
             folders,
             installed,
@@ -49,17 +52,34 @@ impl Roots {
 
     /// The file in the spelling in which a save of it is told: without links and `..`.
     pub fn real(&self, file: &Path) -> PathBuf {
-        match (file.parent(), file.file_name()) {
-            (Some(folder), Some(name)) => {
-                let file = self.look_up(folder).0.join(name);
-                if file.is_symlink() {
-                    std::fs::canonicalize(&file).unwrap_or(file)
-                } else {
-                    file
-                }
+        self.inspect(file).0
+    }
+
+    /// The file in that spelling, and its properties, if there is one.
+    pub(super) fn inspect(&self, file: &Path) -> (PathBuf, Option<Metadata>) {
+        let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
+            return (file.to_path_buf(), None);
+        };
+        let file = self.look_up(folder).0.join(name);
+        match file.symlink_metadata() {
+            Ok(data) if data.is_symlink() => {
+                let target = file.metadata().ok();
+                (std::fs::canonicalize(&file).unwrap_or(file), target)
             }
-            _ => file.to_path_buf(),
+            data => (file, data.ok()),
         }
+    }
+
+    /// Whether what is in `folder`, which is free of links, belongs to Python or to a package that
+    /// was installed, in the project or anywhere else.
+    pub(super) fn are_installed(&self, folder: &Path) -> bool {
+        let root = self.folders.iter().find(|root| folder.starts_with(root));
+        let mut libraries = self.installed.iter();
+        libraries.any(|library| folder.starts_with(library))
+            || folder
+                .ancestors()
+                .take_while(|ancestor| root.is_none_or(|root| ancestor != root))
+                .any(is_packages)
     }
 
     fn look_up(&self, folder: &Path) -> (PathBuf, bool) {

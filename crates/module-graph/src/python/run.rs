@@ -4,15 +4,25 @@
 //! rerun compiles the file as it is now, records what it binds, and compares the names afterwards.
 //!
 //! Kept true: after a run that raised, the module's names are those from before it.
+#![expect(
+    unsafe_code,
+    reason = "`sys.modules` is had at once through the C API alone"
+)]
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use hmr_signals::graph::State as NodeState;
-use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*, types::PyDict};
+use pyo3::{
+    exceptions::PyKeyboardInterrupt,
+    ffi, intern,
+    prelude::*,
+    types::{PyDict, PyString},
+};
 use rustc_hash::FxHashSet;
 
 use super::{
-    bindings::Bindings, engine::Engine, errors, namespace::Snapshot, reads, recorder::Recorder,
+    bindings::Bindings, calls, engine::Engine, errors, namespace::Snapshot, reads,
+    recorder::Recorder, stamp::FileStamp, units,
 };
 use crate::{ModuleId, ModuleName, Read, Reason};
 
@@ -33,10 +43,12 @@ impl Engine {
         module: &Bound<'_, PyModule>,
     ) -> PyResult<()> {
         let py = module.py();
-        let spec = module.getattr("__spec__")?;
-        let name: String = spec.getattr("name")?.extract()?;
-        let file: PathBuf = spec.getattr("origin")?.extract()?;
-        let Ok(module_name) = ModuleName::new(&name) else {
+        let spec = module.getattr(intern!(py, "__spec__"))?;
+        let name = spec.getattr(intern!(py, "name"))?.cast_into::<PyString>()?;
+        let file = spec
+            .getattr(intern!(py, "origin"))?
+            .cast_into::<PyString>()?;
+        let Ok(module_name) = ModuleName::new(name.to_str()?) else {
             return loader
                 .getattr("__class__")?
                 .getattr("__mro__")?
@@ -44,13 +56,18 @@ impl Engine {
                 .call_method1("exec_module", (loader, module))
                 .map(drop);
         };
-        let id = self.adopt(module_name, Some(self.roots().real(&file)), module);
-        match reads::current() {
-            Some(reader) => self.state().graph.read(reader, id, Read::Module),
-            None => self.state().slots[id.index()].is_root = true,
+        let (path, source) = self.roots().inspect(&file.extract::<PathBuf>()?);
+        let id = self.adopt(module_name, Some(path), module);
+        {
+            let mut state = self.state();
+            match reads::current() {
+                Some(reader) => state.graph.read(reader, id, Read::Module),
+                None => state.slots[id.index()].is_root = true,
+            }
+            state.slots[id.index()].source = Some(FileStamp::of(source.as_ref()));
         }
         let run = self.run(py, id, Caller::Importlib, || {
-            match self.bytecode().load(py, &file) {
+            match source.and_then(|source| self.bytecode().load(&file, &source)) {
                 Some(code) => Ok(code),
                 None => loader.call_method1("get_code", (name,)),
             }
@@ -98,6 +115,8 @@ impl Engine {
     ) -> PyResult<Vec<String>> {
         // What it reads of these cannot be seen, the import of them neither: taken as read again.
         let mut hidden = Vec::new();
+        let mut executed;
+        let imported;
         let (object, old_code) = {
             let mut state = self.state();
             if state.graph.state(id) == NodeState::Running {
@@ -111,13 +130,16 @@ impl Engine {
                     .into_iter()
                     .filter(|of| state.slots[of.index()].is_opaque),
             );
+            imported = state.graph.imports(id);
             state.graph.start(id);
-            let slot = &state.slots[id.index()];
+            let slot = &mut state.slots[id.index()];
+            executed = std::mem::take(&mut slot.executed);
             (
                 slot.object.as_ref().map(|object| object.clone_ref(py)),
                 slot.code.as_ref().map(|code| code.clone_ref(py)),
             )
         };
+        self.enter_circle(id);
         self.begin_load(py);
         let ran = match object {
             Some(object) => self.run_in(py, id, caller, object.bind(py), old_code, code),
@@ -125,6 +147,7 @@ impl Engine {
         };
         self.end_load(py);
         let is_opaque = self.is_opaque(py, id);
+        let (readers, left) = self.leave_circle(py, id, ran.is_ok());
         let mut state = self.state();
         *state.runs.entry(id).or_default() += 1;
         state.slots[id.index()].is_opaque = is_opaque;
@@ -137,15 +160,29 @@ impl Engine {
                 if !changed.is_empty() && is_opaque {
                     state.graph.module_changed(id);
                 }
+                let told = readers
+                    .iter()
+                    .filter(|&&reader| state.graph.state(reader) == NodeState::Clean);
+                let told: Vec<_> = told.copied().collect();
                 for name in changed {
                     state.graph.name_changed(id, name);
                 }
                 state.graph.finish(id);
+                state.order_changed |= state.graph.imports(id) != imported;
+                for reader in told {
+                    // It has seen of this run what a cold start would show it.
+                    let load = state.graph.load(reader);
+                    state.graph.core().accept(load);
+                }
+                for reader in left {
+                    state.graph.invalidate(reader);
+                }
                 state.failed.retain(|&failed| failed != id);
             }
             Err(error) => {
                 state.interrupted |= error.is_instance_of::<PyKeyboardInterrupt>(py);
                 state.graph.abort(id);
+                std::mem::swap(&mut state.slots[id.index()].executed, &mut executed);
                 if !state.failed.contains(&id) {
                     state.failed.push(id);
                 }
@@ -170,14 +207,21 @@ impl Engine {
         };
 
         let before = Snapshot::take(namespace.clone())?;
-        let old = Bindings::of(old_code.bind(py))?;
+        let old = self.bindings(id, old_code.bind(py))?;
         self.set_before(id, Some(before.names().clone().unbind()));
-        let ran = reads::during(id, || {
+        let mut tried = None;
+        let ran = reads::during(py, id, || {
             let code = code()?;
-            let new = Bindings::of(&code)?;
+            self.know_code(id, &code)?;
+            tried = Some(code.clone());
+            let new = if code.is(&old_code) {
+                Arc::clone(&old)
+            } else {
+                Arc::new(Bindings::of(&code)?)
+            };
             let bound = match self.bound_last(id) {
                 Some(bound) => bound,
-                None => before.bound_by_first_run(old)?,
+                None => before.bound_by_first_run(&old)?,
             };
             before.drop_unbound(&bound, &new)?;
             let is_outdated = |name: &String| !new.global.contains(name) && !is_special(name);
@@ -187,6 +231,7 @@ impl Engine {
                 .cloned()
                 .collect();
             let recorder = Recorder::new(&namespace, outdated)?;
+            self.hide_unbound(id, &recorder);
             // Code that asks for its locals as a dict gets the dict, as it does in a first run.
             let locals = if new.reflects {
                 namespace.as_any()
@@ -200,6 +245,9 @@ impl Engine {
         let (code, new, mut stale, recorded) = match ran {
             Ok(ran) => ran,
             Err(error) => {
+                if let Some(tried) = tried.filter(|tried| !tried.is(&old_code)) {
+                    self.forget_code(&tried)?;
+                }
                 self.tell_of_undone(id, &before)?;
                 let kept = before.restore()?;
                 self.state().slots[id.index()].kept.extend(kept);
@@ -207,15 +255,60 @@ impl Engine {
             }
         };
         let recorded = if new.reflects {
-            new.top_level
+            new.top_level.clone()
         } else {
             recorded
         };
         stale.retain(|name| !recorded.contains(name) && !new.global.contains(name));
-        let mut changed = before.compare(&stale)?;
+        let in_place = self.in_place(py);
+        let changes = before.compare(&stale, &in_place)?;
+        drop(in_place);
+        {
+            let mut state = self.state();
+            state.in_place.extend(changes.in_place);
+            for unit in &changes.units {
+                state.graph.code_changed(id, unit);
+            }
+        }
+        let mut changed = changes.names;
         changed.append(&mut self.state().slots[id.index()].kept);
-        self.keep(id, code, Some(recorded));
+        self.tell_executors(id, old_code.bind(py), &code, &changed)?;
+        if !code.is(&old_code) {
+            self.forget_code(old_code.bind(py))?;
+        }
+        self.keep(id, code, Some(new), Some(recorded));
         Ok(changed)
+    }
+
+    /// What `code`, that of the last run of `id`, binds.
+    fn bindings(&self, id: ModuleId, code: &Bound<'_, PyAny>) -> PyResult<Arc<Bindings>> {
+        let known = self.state().slots[id.index()].bindings.clone();
+        known.map_or_else(|| Bindings::of(code).map(Arc::new), Ok)
+    }
+
+    /// Tells who executed a definition that does something else now: its code changed from `old` to
+    /// `new`, or one of the `changed` names is a global that it loads.
+    pub(super) fn tell_executors(
+        &self,
+        id: ModuleId,
+        old: &Bound<'_, PyAny>,
+        new: &Bound<'_, PyAny>,
+        changed: &[String],
+    ) -> PyResult<()> {
+        let executed = self.state().graph.executed_codes(id);
+        let changed: FxHashSet<_> = changed.iter().map(String::as_str).collect();
+        let units = units::changed(&executed, old, new, &changed)?;
+        let mut state = self.state();
+        for unit in units {
+            state.graph.code_changed(id, &unit);
+        }
+        Ok(())
+    }
+
+    /// The objects that were changed in place, and that modules which have not run since may hold.
+    fn in_place(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
+        let state = self.state();
+        state.in_place.iter().map(|o| o.clone_ref(py)).collect()
     }
 
     /// The first run of a module. The import system drops one that raises; the entry stays, and
@@ -227,9 +320,11 @@ impl Engine {
         namespace: &Bound<'py, PyDict>,
         code: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Vec<String>> {
+        let py = namespace.py();
         let mut before = None;
-        let ran = reads::during(id, || {
+        let ran = reads::during(py, id, || {
             let code = code()?;
+            self.know_code(id, &code)?;
             if self.is_entry(id) {
                 before = Some(Snapshot::take(namespace.clone())?);
             }
@@ -238,7 +333,7 @@ impl Engine {
         });
         match ran {
             Ok(code) => {
-                self.keep(id, code, None);
+                self.keep(id, code, None, None);
                 Ok(Vec::new())
             }
             Err(error) => {
@@ -260,11 +355,9 @@ impl Engine {
             (state.graph.name(id).clone(), object)
         };
         let Some(object) = object else { return false };
-        let known = py
-            .import("sys")
-            .and_then(|sys| sys.getattr("modules")?.get_item(name.as_str()));
-        let is_replaced = errors::forgive(py, known).is_some_and(|known| !known.is(&object));
-        is_replaced || !self.has_known_type(object.bind(py))
+        let known = modules(py).get_item(name.as_str());
+        let known = errors::forgive(py, known).flatten();
+        known.is_some_and(|known| !known.is(&object)) || !self.has_known_type(object.bind(py))
     }
 
     fn run_untracked<'py>(
@@ -288,7 +381,9 @@ impl Engine {
             state.loading == 1
         };
         if is_first {
+            self.probes.put(py, true);
             self.track_reads(py, true);
+            calls::loads_began(py);
         }
     }
 
@@ -299,7 +394,9 @@ impl Engine {
             state.loading == 0
         };
         if is_last {
+            calls::loads_ended(py);
             self.track_reads(py, false);
+            self.probes.put(py, false);
         }
     }
 
@@ -355,13 +452,19 @@ impl Engine {
     }
 
     /// Keeps what the next rerun needs of this run.
-    fn keep(&self, id: ModuleId, code: Bound<'_, PyAny>, bound: Option<FxHashSet<String>>) {
-        let size = self.source_size(id);
+    fn keep(
+        &self,
+        id: ModuleId,
+        code: Bound<'_, PyAny>,
+        bindings: Option<Arc<Bindings>>,
+        bound: Option<FxHashSet<String>>,
+    ) {
         let old = {
             let mut state = self.state();
             let slot = &mut state.slots[id.index()];
+            slot.bindings = bindings;
             slot.bound = bound;
-            slot.source_size = size;
+            slot.is_written = false;
             slot.code.replace(code.unbind())
         };
         drop(old);
@@ -382,7 +485,7 @@ impl Engine {
     }
 
     pub(super) fn is_entry(&self, id: ModuleId) -> bool {
-        *self.state().graph.name(id) == ModuleName::main()
+        self.state().graph.name(id).as_str() == ModuleName::MAIN
     }
 
     pub(super) fn namespace<'py>(
@@ -392,6 +495,15 @@ impl Engine {
     ) -> Option<Bound<'py, PyDict>> {
         let state = self.state();
         Some(state.slots[id.index()].object.as_ref()?.bind(py).dict())
+    }
+}
+
+/// `sys.modules`, or what it was before the program put something else there: what imports use.
+fn modules(py: Python<'_>) -> Bound<'_, PyDict> {
+    // SAFETY: the interpreter owns the dict, and the thread is attached; it is never null.
+    unsafe {
+        let modules = Bound::from_borrowed_ptr(py, ffi::PyImport_GetModuleDict());
+        modules.cast_into_unchecked()
     }
 }
 

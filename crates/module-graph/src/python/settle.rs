@@ -2,16 +2,14 @@
 //!
 //! The order is the graph core's: the entry is pulled first, and whatever it reads settles before
 //! it, deepest first; then, in first-import order, modules that the entry does not reach. Circular
-//! imports are legal. An edge that closes a cycle counts by what the running module has bound so
-//! far, as it would in a cold start, and a module that such an edge leaves out of date runs once
-//! more, at most.
+//! imports are legal: see `cycles` for their rule, by which a module may run once more, at most.
 
 use std::{path::PathBuf, time::Instant};
 
 use hmr_signals::graph::{self, Graph, Host, NodeId, OnCycle, State as NodeState};
 use pyo3::prelude::*;
 
-use super::{engine::Engine, equality, mark::mark};
+use super::{engine::Engine, mark::mark};
 use crate::{ModuleId, ModuleName, Read, Reason, Update};
 
 /// How often one module may run in one batch: once, and once more where imports are circular.
@@ -25,19 +23,24 @@ pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf
     engine.begin_load(py);
     settle_all(engine, py);
     engine.end_load(py);
+    let changed = engine.changed_files(files.clone());
+    engine.end_batch();
 
-    let (done, rewritten) = {
+    let (done, in_place) = {
         let mut state = engine.state();
         (
             std::mem::take(&mut state.update),
-            std::mem::take(&mut state.rewritten),
+            state.take_settled_objects(),
         )
     };
+    drop(in_place);
     Update {
-        files: files
-            .into_iter()
-            .filter(|file| !rewritten.contains(file))
-            .collect(),
+        // A batch that only made something be tried again is reported by its files all the same.
+        files: if changed.is_empty() && !done.reran.is_empty() {
+            files
+        } else {
+            changed
+        },
         removed,
         elapsed: started.elapsed(),
         ..done
@@ -47,16 +50,18 @@ pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf
 /// Settles the entry, then what is left of what the batch reached, until nothing waits that may run.
 fn settle_all(engine: &'static Engine, py: Python<'_>) {
     let batch = Batch { engine, py };
-    let entry = engine.state().graph.find(ModuleName::main().as_str());
+    let entry = engine.state().graph.find(ModuleName::MAIN);
     if let Some(entry) = entry {
         batch.settle(entry);
     }
     for _ in 0..RUNS_PER_BATCH {
-        let mut waiting = engine.state().take_waiting();
-        waiting.sort_unstable();
-        for module in waiting {
-            batch.settle(module);
-        }
+        batch.settle_waiting();
+    }
+    for module in engine.reorder() {
+        batch.settle(module);
+    }
+    for _ in 0..RUNS_PER_BATCH {
+        batch.settle_waiting();
     }
 }
 
@@ -78,6 +83,14 @@ impl Batch<'_> {
         let _ = graph::settle(self, load);
     }
 
+    fn settle_waiting(&self) {
+        let mut waiting = self.engine.state().take_waiting();
+        waiting.sort_unstable();
+        for module in waiting {
+            self.settle(module);
+        }
+    }
+
     /// Whether the module may run in this batch, and once more. One that raised waits for the next.
     fn may_run(&self, module: ModuleId) -> bool {
         let state = self.engine.state();
@@ -93,11 +106,31 @@ impl Batch<'_> {
             return Reason::Edited;
         }
         let reads = state.graph.changed_reads(module);
-        if reads.is_empty() {
-            Reason::Retried
-        } else {
+        let data = state.graph.changed_inputs(module);
+        if !reads.is_empty() {
             Reason::Read(reads)
+        } else if !data.is_empty() {
+            Reason::Data(data)
+        } else {
+            Reason::Retried
         }
+    }
+
+    /// Runs the module as part of the run of another one, if it has to be so, and says whether that
+    /// is done or will be.
+    fn runs_inside_another(&self, module: ModuleId) -> bool {
+        let Some(around) = self.engine.must_run_inside(module) else {
+            return false;
+        };
+        {
+            let mut state = self.engine.state();
+            state.graph.invalidate(module);
+            state.graph.invalidate(around);
+        }
+        self.settle(around);
+        let state = self.engine.state();
+        let has_run = state.runs.contains_key(&around);
+        !(has_run && state.graph.state(module) == NodeState::Dirty)
     }
 
     /// A module that is not loaded cannot run by itself: whoever imports it will load it.
@@ -129,21 +162,30 @@ impl Host for Batch<'_> {
         if self.engine.state().slots[module.index()].object.is_none() {
             return self.skip_unloaded(module);
         }
+        if self.runs_inside_another(module) {
+            return;
+        }
         let reason = self.reason(module);
         self.engine.rerun(self.py, module, reason);
+        // It may have read something that a cold start would not show it yet.
+        self.runs_inside_another(module);
     }
 
     fn commit(&self, source: NodeId) -> bool {
         let module = self.engine.state().graph.owner(source);
-        module.is_none_or(|module| self.engine.is_edited(self.py, module))
+        match module {
+            Some(module) => self.engine.is_edited(self.py, module),
+            None => self.engine.has_input_changed(source),
+        }
     }
 
     fn on_cycle(&self, _path: &[NodeId]) -> OnCycle {
         OnCycle::Ignore
     }
 
-    fn changed_so_far(&self, output: NodeId) -> bool {
-        let changed = changed_so_far(self.engine, self.py, output).unwrap_or(true);
+    fn changed_so_far(&self, output: NodeId, reader: NodeId) -> bool {
+        let reader = self.engine.state().graph.owner(reader);
+        let changed = changed_so_far(self.engine, self.py, output, reader).unwrap_or(true);
         let module = self.engine.state().graph.owner(output);
         if let Some(module) = module.filter(|_| changed) {
             self.engine.state().slots[module.index()].seen_halfway = true;
@@ -158,21 +200,24 @@ impl Host for Batch<'_> {
 
 /// Whether the running module that `output` belongs to has bound it to another value than before.
 /// `None` if that cannot be said.
-fn changed_so_far(engine: &'static Engine, py: Python<'_>, output: NodeId) -> Option<bool> {
+fn changed_so_far(
+    engine: &'static Engine,
+    py: Python<'_>,
+    output: NodeId,
+    reader: Option<ModuleId>,
+) -> Option<bool> {
     let (module, name) = {
         let state = engine.state();
         let name = match state.graph.read_of(output)? {
             Read::Order | Read::Module => return Some(false),
-            Read::Everything => return None,
+            Read::Everything | Read::Code(_) => return None,
             Read::Name(name) => name.to_owned(),
         };
         (state.graph.owner(output)?, name)
     };
-    let before = engine.before(py, module)?;
-    let now = engine.namespace(py, module)?;
-    match (before.get_item(&name).ok()?, now.get_item(&name).ok()?) {
-        (Some(before), Some(now)) => Some(!equality::same(&before, &now).ok()?),
-        (None, None) => Some(false),
-        _ => Some(true),
+    let changed = engine.differs_halfway(py, module, &name, reader)?;
+    if let Some(reader) = reader.filter(|_| !changed) {
+        engine.look_halfway(py, reader, module, Read::Name(&name));
     }
+    Some(changed)
 }

@@ -12,23 +12,45 @@ use pyo3::{
     types::{PyBytes, PyDict},
 };
 
-use super::engine::{Engine, Slot};
+use super::{
+    engine::{Engine, Slot},
+    errors::forgive,
+    stamp::FileStamp,
+};
 use crate::ModuleId;
 
 impl Engine {
-    /// Whether the module's file holds another program than the one that ran. Comments do not count
-    /// unless they move lines. What was compiled to find out is kept for the run.
+    /// Whether the module has to run for what its file holds now: what could be patched has been. What
+    /// was compiled to find out is kept for the run.
     pub(super) fn is_edited(&'static self, py: Python<'_>, id: ModuleId) -> bool {
-        let outdated = self.state().slots[id.index()].compiled.take();
+        let (outdated, last) = {
+            let mut state = self.state();
+            let slot = &mut state.slots[id.index()];
+            (slot.compiled.take(), slot.source)
+        };
         drop(outdated);
-        let is_edited = self.compiles_to_another_program(py, id);
+        let is_edited = self.must_run_again(py, id);
+        let mut state = self.state();
         if is_edited {
-            self.state().edited.insert(id);
+            state.edited.insert(id);
+            return true;
         }
-        is_edited
+        let slot = &mut state.slots[id.index()];
+        slot.is_written = false;
+        // A file of the same size that holds the same program was only touched, or rewritten by its
+        // own bytes: nothing that a person would want to hear of.
+        let is_same_size =
+            matches!((last, slot.source), (Some(last), Some(now)) if now.has_size_of(&last));
+        let name = state.graph.name(id);
+        let is_patched = state.update.patched.iter().any(|it| it.module == *name);
+        if is_same_size && !is_patched {
+            let path = state.graph.path(id).map(Path::to_path_buf);
+            state.rewritten.extend(path);
+        }
+        false
     }
 
-    fn compiles_to_another_program(&'static self, py: Python<'_>, id: ModuleId) -> bool {
+    fn must_run_again(&'static self, py: Python<'_>, id: ModuleId) -> bool {
         let old = match &self.state().slots[id.index()] {
             Slot {
                 code: Some(code),
@@ -40,39 +62,47 @@ impl Engine {
         let Ok(new) = self.new_code(py, id) else {
             return true;
         };
-        let differs = !new.eq(old).unwrap_or(false);
-        if differs {
-            self.state().slots[id.index()].compiled = Some(new.unbind());
-        } else {
-            self.note_rewritten(id);
+        let old = old.bind(py);
+        if new.eq(old).unwrap_or(false) {
+            return false;
         }
-        differs
-    }
-
-    /// A file of the same size that holds the same program was only touched, or rewritten by its
-    /// own bytes: nothing that a person would want to hear of.
-    fn note_rewritten(&self, id: ModuleId) {
-        let size = self.source_size(id);
-        let mut state = self.state();
-        if size.is_some() && state.slots[id.index()].source_size == size {
-            let path = state.graph.path(id).map(Path::to_path_buf);
-            state.rewritten.extend(path);
+        // A refusal is no news for the program: the module runs again.
+        if forgive(py, self.patch(id, old, &new)).unwrap_or(false) {
+            return false;
         }
+        self.state().slots[id.index()].compiled = Some(new.unbind());
+        true
     }
 
-    pub(super) fn source_size(&self, id: ModuleId) -> Option<u64> {
-        let path = self.state().graph.path(id)?.to_path_buf();
-        Some(path.metadata().ok()?.len())
+    /// The code of the file as it is now, if it need not be compiled: it was already, or the file has
+    /// not been saved since the last run. Most modules run again for what another one gave them, and
+    /// compiling takes longer than all the rest.
+    fn code_at_hand<'py>(&self, py: Python<'py>, id: ModuleId) -> Option<Bound<'py, PyAny>> {
+        let path = {
+            let mut state = self.state();
+            if let Some(code) = state.slots[id.index()].compiled.take() {
+                return Some(code.into_bound(py));
+            }
+            state.graph.path(id)?.to_path_buf()
+        };
+        let now = FileStamp::look(&path);
+        let state = self.state();
+        let slot = &state.slots[id.index()];
+        let is_current = !slot.failed && !slot.is_written && slot.source?.is_surely(&now);
+        let code = slot.code.as_ref().filter(|_| is_current)?;
+        Some(code.bind(py).clone())
     }
 
+    /// The code for a run of the module: of its file as it is now.
     pub(super) fn new_code<'py>(
         &'static self,
         py: Python<'py>,
         id: ModuleId,
     ) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(code) = self.state().slots[id.index()].compiled.take() {
-            return Ok(code.into_bound(py));
+        if let Some(code) = self.code_at_hand(py, id) {
+            return Ok(code);
         }
+        self.stamp_source(id);
         let path = self.state().graph.path(id).map(Path::to_path_buf);
         match (self.entry.get().filter(|_| self.is_entry(id)), path) {
             (Some(entry), _) => entry.code(py, self),
@@ -81,16 +111,21 @@ impl Engine {
         }
     }
 
-    /// The code of the source file `path` as it is now. The bytecode cache goes: it knows the
-    /// source's time in whole seconds only, and could pass for the new one's.
-    pub(super) fn compile<'py>(&self, py: Python<'py>, path: &Path) -> PyResult<Bound<'py, PyAny>> {
-        let source = std::fs::read(path)?;
+    /// Removes the bytecode cache of a source file that was saved: it knows the source's time in
+    /// whole seconds only, and could pass for the new one's.
+    pub(super) fn forget_bytecode(&self, path: &Path) {
         let is_users = path
             .parent()
             .is_some_and(|folder| self.roots().contain(folder));
         if let Some(cache) = self.bytecode().cache_of(path).filter(|_| is_users) {
             let _ = std::fs::remove_file(cache);
         }
+    }
+
+    /// The code of the source file `path` as it is now.
+    pub(super) fn compile<'py>(&self, py: Python<'py>, path: &Path) -> PyResult<Bound<'py, PyAny>> {
+        let source = std::fs::read(path)?;
+        self.forget_bytecode(path);
         let options = PyDict::new(py);
         options.set_item("dont_inherit", true)?;
         let source = PyBytes::new(py, &source);

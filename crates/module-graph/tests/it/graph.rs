@@ -1,6 +1,8 @@
 //! Which modules run after a change, in which order, and what the graph says about them.
 
-use hmr_module_graph::Read;
+use std::path::Path;
+
+use hmr_module_graph::{ModuleGraph, ModuleName, Read};
 
 use crate::program::{Program, reads};
 
@@ -94,4 +96,31 @@ fn the_graph_says_who_read_what() {
         assert_eq!(graph.find("mail"), Some(mail));
         assert_eq!(graph.find("ma..il"), None);
     });
+}
+
+#[test]
+fn modules_are_found_by_the_last_part_of_their_names() {
+    let mut graph = ModuleGraph::default();
+    let add = |graph: &mut ModuleGraph, name: &str| {
+        graph.add_module(ModuleName::new(name).expect("a name"), None)
+    };
+    let first = add(&mut graph, "app.mail");
+    add(&mut graph, "app.mailbox");
+    assert_eq!(graph.with_tail("mail"), [first]);
+    // What comes after the first question counts too.
+    let second = add(&mut graph, "mail");
+    add(&mut graph, "mail.app");
+    assert_eq!(graph.with_tail("mail"), [first, second]);
+    assert!(graph.with_tail("app.mail").is_empty());
+}
+
+#[test]
+fn folders_are_those_that_modules_have_been_in() {
+    let mut graph = ModuleGraph::default();
+    for (name, path) in [("a", "x/a.py"), ("b", "x/b.py"), ("c", "y/c.py")] {
+        graph.add_module(ModuleName::new(name).expect("a name"), Some(path.into()));
+    }
+    let mut folders: Vec<_> = graph.folders().collect();
+    folders.sort_unstable();
+    assert_eq!(folders, [Path::new("x"), Path::new("y")]);
 }

@@ -6,7 +6,7 @@ use std::{
     collections::BTreeMap,
 };
 
-use hmr_module_graph::{ModuleGraph, ModuleId, ModuleName, Read};
+use hmr_module_graph::{ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Update};
 use hmr_signals::graph::{self, Graph, Host, NodeId, OnCycle};
 
 /// A module's source: for each name its constant, and what it reads.
@@ -18,6 +18,8 @@ pub(crate) struct Program {
     sources: RefCell<BTreeMap<String, Source>>,
     values: RefCell<BTreeMap<(String, &'static str), i64>>,
     log: RefCell<Vec<String>>,
+    edited: RefCell<Vec<ModuleId>>,
+    update: RefCell<Update>,
     depth: Cell<usize>,
     pub(crate) deepest: Cell<usize>,
 }
@@ -37,6 +39,7 @@ impl Program {
         } else {
             let id = self.id(module);
             self.graph.borrow_mut().file_written(id);
+            self.edited.borrow_mut().push(id);
         }
         self.deepest.set(0);
     }
@@ -44,10 +47,26 @@ impl Program {
     /// Settles `entry`; says what ran, in which order.
     pub(crate) fn settle(&self, entry: &str) -> String {
         self.log.borrow_mut().clear();
+        self.update.take();
         self.graph.borrow_mut().begin_batch();
         let load = self.graph.borrow().load(self.id(entry));
         graph::settle(self, load).unwrap();
+        self.edited.take();
         self.log.borrow().join(" ")
+    }
+
+    /// What the last settling did.
+    pub(crate) fn update(&self) -> Update {
+        self.update.borrow().clone()
+    }
+
+    /// As the engine does, before the module runs.
+    fn reason(&self, id: ModuleId) -> Reason {
+        if self.edited.borrow().contains(&id) {
+            Reason::Edited
+        } else {
+            Reason::Read(self.graph.borrow().changed_reads(id))
+        }
     }
 
     pub(crate) fn value(&self, module: &str, name: &'static str) -> i64 {
@@ -66,6 +85,8 @@ impl Program {
         self.depth.set(self.depth.get() + 1);
         self.deepest.set(self.deepest.get().max(self.depth.get()));
         let module = self.graph.borrow().name(id).to_string();
+        let reason = self.reason(id);
+        let mut changed = Vec::new();
         self.graph.borrow_mut().start(id);
         let source = self.sources.borrow()[&module].clone();
         for (name, constant, reads) in source {
@@ -76,9 +97,13 @@ impl Program {
                 .insert((module.clone(), name), sum + constant);
             if old != Some(sum + constant) {
                 self.graph.borrow_mut().name_changed(id, name);
+                changed.push(name.to_owned());
             }
         }
         self.graph.borrow_mut().finish(id);
+        let name = ModuleName::new(&module).unwrap();
+        let rerun = Rerun::new(name, reason, changed);
+        self.update.borrow_mut().reran.push(rerun);
         self.log.borrow_mut().push(module);
         self.depth.set(self.depth.get() - 1);
     }

@@ -6,7 +6,7 @@
 use std::{fs, path::PathBuf};
 
 use hmr_module_graph::{
-    ModuleName, Reason, Update,
+    Input, ModuleName, Reason, Update,
     python::{Engine, Entry, Roots},
 };
 use pyo3::{prelude::*, types::PyList};
@@ -79,7 +79,11 @@ fn a_program_is_kept_as_a_cold_start_would_make_it() {
         readers_of_a_changed_name_rerun(&project, py);
         a_failing_module_keeps_its_last_good_state(&project, py);
         a_name_that_the_source_drops_goes(&project, py);
+        a_saved_file_is_read_whatever_its_time_says(&project, py);
         modules_are_plain_at_rest(py);
+        tracking_leaves_the_counts_of_types_alone(&project, py);
+        modules_are_plain_at_rest(py);
+        two_thousand_edits_leave_one_input(&project, py);
     });
 }
 
@@ -93,9 +97,9 @@ fn readers_of_a_changed_name_rerun(project: &Project, py: Python<'_>) {
     let update = project.save(py, "config.py", &config("'a'", "2"));
     assert_eq!(ran(&update), ["config", "__main__"]);
     assert_eq!(update.reran[0].reason, Reason::Edited);
-    assert_eq!(update.reran[0].changed, ["PORT", "port"]);
-    let config_port = (ModuleName::new("config").unwrap(), "port".to_owned());
-    assert_eq!(update.reran[1].reason, Reason::Read(vec![config_port]));
+    assert_eq!(update.reran[0].changed, ["PORT"]);
+    let called = (ModuleName::new("config").unwrap(), "port()".to_owned());
+    assert_eq!(update.reran[1].reason, Reason::Read(vec![called]));
     assert_eq!(lines(py), ["main 2"]);
 
     let update = project.save(py, "config.py", &config("'b'", "2"));
@@ -115,6 +119,45 @@ fn readers_of_a_changed_name_rerun(project: &Project, py: Python<'_>) {
     lines(py);
     let update = project.save(py, "config.py", &config("'a'", "2"));
     assert_eq!(ran(&update), ["config"], "equal values reach nobody");
+}
+
+/// What has not been saved runs from the code of its last run, and time and size tell.
+fn a_saved_file_is_read_whatever_its_time_says(project: &Project, py: Python<'_>) {
+    let mail = |text| format!("import log\nfrom config import HOST\nlog.LINES.append('{text}')\n");
+    let update = project.save(py, "config.py", "HOST = 'x'\ndef port():\n    return 2\n");
+    assert_eq!(
+        update.failures.len(),
+        1,
+        "mail reads what is gone: {:?}",
+        ran(&update)
+    );
+    project.save(py, "mail.py", &mail("one"));
+    lines(py);
+
+    let file = project.folder.join("mail.py");
+    let time = file.metadata().unwrap().modified().unwrap();
+    fs::write(&file, mail("two")).unwrap();
+    let set_time = |time| {
+        fs::File::options()
+            .append(true)
+            .open(&file)
+            .unwrap()
+            .set_modified(time)
+    };
+    set_time(time).unwrap();
+    let update = project.engine.update(py, vec![file.clone()]);
+    assert_eq!(ran(&update), ["mail"]);
+    assert_eq!(lines(py), ["two"]);
+
+    let update = project.save(py, "config.py", "HOST = 'y'\ndef port():\n    return 2\n");
+    assert_eq!(ran(&update), ["config", "mail"]);
+    assert_eq!(lines(py), ["two"]);
+
+    // Saved, but the batch does not say so yet.
+    fs::write(&file, mail("three")).unwrap();
+    let update = project.save(py, "config.py", "HOST = 'z'\ndef port():\n    return 2\n");
+    assert_eq!(ran(&update), ["config", "mail"]);
+    assert_eq!(lines(py), ["three"]);
 }
 
 fn a_failing_module_keeps_its_last_good_state(project: &Project, py: Python<'_>) {
@@ -173,6 +216,27 @@ fn a_name_that_the_source_drops_goes(project: &Project, py: Python<'_>) {
     assert!(!py.import("config").unwrap().hasattr("PORT").unwrap());
 }
 
+/// Each edit reads another file, writes one of its own and drops it.
+fn two_thousand_edits_leave_one_input(project: &Project, py: Python<'_>) {
+    for n in 0..2_000 {
+        let data = project.folder.join(format!("data{}.txt", n % 7));
+        fs::write(&data, n.to_string()).unwrap();
+        let text = format!(
+            "import os\nHOST = 'z'\nOTHER = int(open({data:?}).read())\n\
+             def port():\n    return 4\ndef host():\n    return HOST\n\
+             open('{data}.{n}', 'w').close()\nos.remove('{data}.{n}')\n",
+            data = data.display()
+        );
+        let update = project.save(py, "config.py", &text);
+        assert!(update.failures.is_empty(), "{:?}", update.failures);
+        assert_eq!(project.engine.inputs(), [Input::File(data)]);
+    }
+    let data = project.folder.join("data5.txt");
+    fs::write(&data, "-1").unwrap();
+    let update = project.engine.update(py, vec![data]);
+    assert!(update.files.is_empty(), "nobody reads it any more");
+}
+
 fn modules_are_plain_at_rest(py: Python<'_>) {
     for name in ["config", "mail", "log", "__main__"] {
         let module = py.import(name).unwrap();
@@ -182,4 +246,30 @@ fn modules_are_plain_at_rest(py: Python<'_>) {
             module.get_type()
         );
     }
+}
+
+/// The types of modules are swapped without CPython's help: each swap must count as an assignment.
+fn tracking_leaves_the_counts_of_types_alone(project: &Project, py: Python<'_>) {
+    let mut seen = Vec::new();
+    for round in 0..4 {
+        let update = project.save(
+            py,
+            "main.py",
+            &format!(
+                "import sys, config\nROUND = {round}\n\
+                 KIND = type(config)\nCOUNTS = sys.getrefcount(KIND), sys.getrefcount(type(sys))\n"
+            ),
+        );
+        assert_eq!(ran(&update), ["__main__"], "{:?}", update.failures);
+        let main = py.import("__main__").unwrap();
+        let kind = main.getattr("KIND").unwrap();
+        assert!(!kind.is(py.get_type::<PyModule>()), "reads were tracked");
+        seen.push(
+            main.getattr("COUNTS")
+                .unwrap()
+                .extract::<(isize, isize)>()
+                .unwrap(),
+        );
+    }
+    assert_eq!(seen[1], seen[3], "{seen:?}");
 }

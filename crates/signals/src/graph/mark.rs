@@ -56,6 +56,16 @@ impl Graph {
         }
     }
 
+    /// What read outputs of a computation, which runs or waits, may have to run again: everything
+    /// beyond it is Pending, also what a cycle had cut off.
+    pub fn doubt(&mut self, computation: NodeId) {
+        if self.is(computation, COMPUTATION) {
+            // An output that is in doubt already would not pass the mark on.
+            self.clear_outputs(computation.index);
+            self.mark_beyond(computation.index);
+        }
+    }
+
     /// The value of a computation was replaced from outside: its direct readers become Dirty.
     pub fn computation_changed(&mut self, computation: NodeId) {
         if self.is(computation, COMPUTATION) {

@@ -123,6 +123,15 @@ impl Graph {
         reader.flags |= MISSED;
     }
 
+    /// Whether `dependency` was read, by whichever run, since the running `computation` began;
+    /// `false` if that does not run. Some reads of before count too, when there were very many.
+    pub fn is_read_since(&self, dependency: NodeId, computation: NodeId) -> bool {
+        self.contains(dependency)
+            && self.is(computation, COMPUTATION)
+            && self.node(computation.index).flags & RUNNING != 0
+            && self.node(dependency.index).read_stamp >= self.node(computation.index).run_stamp
+    }
+
     /// Ends a run: drops the dependencies that were not read again; the node is Clean, or keeps
     /// the marks that came in during the run. With `changed` its direct readers become Dirty.
     ///

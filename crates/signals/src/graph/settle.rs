@@ -35,9 +35,9 @@ pub trait Host {
 
     /// Asked when a cycle closed through `output`, whose producer is in the middle of its run, and
     /// [`Host::on_cycle`] said [`OnCycle::Ignore`]: `true` if the run has changed it already, so
-    /// that the asking node has to run.
-    fn changed_so_far(&self, output: NodeId) -> bool {
-        let _ = output;
+    /// that `reader`, which asked, has to run.
+    fn changed_so_far(&self, output: NodeId, reader: NodeId) -> bool {
+        let _ = (output, reader);
         false
     }
 
@@ -168,7 +168,8 @@ fn settle_marked<H: Host>(host: &H, target: u32, flags: u32) -> Result<(), Cycle
                 closed(host, path)?;
                 let output =
                     host.graph(|g| (g.node(via).flags & KIND == OUTPUT).then(|| g.id(via)));
-                if output.is_some_and(|o| host.changed_so_far(o)) {
+                let reader = host.graph(|g| g.id(by));
+                if output.is_some_and(|o| host.changed_so_far(o, reader)) {
                     host.graph(|g| g.node_mut(by).flags |= DIRTY);
                 }
             }

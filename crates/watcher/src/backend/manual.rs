@@ -5,10 +5,11 @@
 //! ones do: refuse a watch, run out of them, lose events.
 
 use super::{Backend, Raw, WatchError};
-use crate::files::{Files, Kind};
+use crate::files::Files;
 use crate::inbox::Sink;
 use crate::memory::MemoryFiles;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,11 +26,16 @@ struct State {
 }
 
 impl State {
-    fn exists(&self, dir: &Path) -> bool {
-        self.files.as_ref().is_none_or(|files| {
-            let stat = files.stat(dir, true);
-            stat.is_ok_and(|stat| stat.kind == Kind::Dir)
-        })
+    /// Why the disk does not let `dir` be watched.
+    fn refuses(&self, dir: &Path) -> Option<WatchError> {
+        let files = self.files.as_ref()?;
+        match files.list(dir, &mut |_, _| false) {
+            Ok(_) => None,
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Some(WatchError::Denied)
+            }
+            Err(_) => Some(WatchError::Gone),
+        }
     }
 }
 
@@ -146,9 +152,9 @@ impl Backend for Manual {
         for dir in dirs {
             state.log.push(format!("watch {}", dir.display()));
             let full = state.limit.is_some_and(|limit| state.dirs.len() >= limit);
-            answers.push(match state.refused.get(*dir) {
-                Some(error) => Err(error.clone()),
-                None if !state.exists(dir) => Err(WatchError::Gone),
+            let refused = state.refused.get(*dir).cloned();
+            answers.push(match refused.or_else(|| state.refuses(dir)) {
+                Some(error) => Err(error),
                 None if full && !state.dirs.contains(*dir) => Err(WatchError::Limit),
                 None => {
                     state.dirs.insert(dir.to_path_buf());

@@ -23,21 +23,10 @@ use std::path::Path;
 const EXACT: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// See the module.
+#[derive(Default)]
 pub(crate) struct Native {
     sink: Option<Sink>,
     watcher: Option<RecommendedWatcher>,
-    attributes: bool,
-}
-
-impl Native {
-    /// `attributes`: also ask for changes of attributes.
-    pub(crate) fn new(attributes: bool) -> Self {
-        Self {
-            attributes,
-            sink: None,
-            watcher: None,
-        }
-    }
 }
 
 impl Backend for Native {
@@ -105,14 +94,13 @@ impl Backend for Native {
         let Some(sink) = self.sink.clone() else {
             return Ok(());
         };
-        let mut mask = EventKindMask::CREATE
+        let mask = EventKindMask::CREATE
             | EventKindMask::REMOVE
             | EventKindMask::MODIFY_NAME
             | EventKindMask::MODIFY_DATA
+            // Also for directories that may be read at last.
+            | EventKindMask::MODIFY_META
             | EventKindMask::ACCESS_CLOSE;
-        if self.attributes {
-            mask |= EventKindMask::MODIFY_META;
-        }
         let config = Config::default()
             .with_follow_symlinks(false)
             .with_event_kinds(mask);

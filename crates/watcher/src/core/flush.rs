@@ -2,6 +2,7 @@
 
 use super::Core;
 use super::hashing::hash_of_bytes;
+use super::look::Look;
 use crate::change::{Batch, Change};
 use crate::files::{Kind, Stat};
 use crate::table::Known;
@@ -27,7 +28,7 @@ impl Core {
         settled: bool,
     ) -> Option<Batch> {
         let mut effect = Effect::default();
-        for path in paths {
+        for path in &self.with_replaced(paths) {
             self.look_at(now, path, &mut effect);
         }
         self.notice_lost_roots(now, &effect);
@@ -49,9 +50,41 @@ impl Core {
         Some(Batch::new(changes, self.seq, settled, rescanned))
     }
 
+    /// Adds the files whose names directories have taken, and those that were in directories whose
+    /// names files have taken: they are gone, and must be so before the others come.
+    fn with_replaced(&mut self, paths: &[PathBuf]) -> BTreeSet<PathBuf> {
+        let mut all: BTreeSet<PathBuf> = paths.iter().cloned().collect();
+        let mut last_dir = None;
+        for path in paths {
+            if self.table.contains_dir(path) {
+                all.extend(self.table.files_below(path));
+            }
+            if last_dir != path.parent() {
+                last_dir = path.parent();
+                let above = path.ancestors().skip(1);
+                all.extend(
+                    above
+                        .filter(|dir| self.table.get(dir).is_some())
+                        .map(Path::to_owned),
+                );
+            }
+        }
+        for path in &all {
+            self.debouncer.remove(path);
+        }
+        all
+    }
+
     fn look_at(&mut self, now: Duration, path: &Path, effect: &mut Effect) {
+        if self.point_dirs.remove(path) && self.look_at_point(path, effect) {
+            return;
+        }
         let old = self.table.get(path).copied();
-        let stat = self.files.stat(path, self.follows(path)).ok();
+        let stat = match self.look(path, self.follows(path)) {
+            Look::There(stat) => Some(stat),
+            Look::Gone => None,
+            Look::Barred(why) => return self.barred(path, &why),
+        };
         let stat = stat.filter(|stat| matches!(stat.kind, Kind::File | Kind::Link));
         let written = self.written.remove(path);
         let Some(stat) = stat else {
@@ -75,6 +108,25 @@ impl Core {
                 effect.changes.push(Change::Metadata(path.to_owned()));
             }
             Some(_) => {}
+        }
+    }
+
+    /// Reports a point that is a directory, or has gone without having been known as a file; whether
+    /// it is one of these.
+    fn look_at_point(&self, path: &Path, effect: &mut Effect) -> bool {
+        if self.table.get(path).is_some() {
+            return false;
+        }
+        match self.files.stat(path, self.follows(path)) {
+            Ok(stat) if stat.kind == Kind::Dir => {
+                effect.changes.push(Change::Added(path.to_owned()));
+                true
+            }
+            Ok(_) => false,
+            Err(_) => {
+                effect.changes.push(Change::Removed(path.to_owned()));
+                true
+            }
         }
     }
 
@@ -107,7 +159,7 @@ impl Core {
         is_it
     }
 
-    /// Files that are gone may be gone because a root is, unseen, somewhere above its guard.
+    /// Files that are gone may be gone because a root is, or is another one now, unseen.
     fn notice_lost_roots(&mut self, now: Duration, effect: &Effect) {
         let roots: BTreeSet<_> = effect
             .removed
@@ -115,8 +167,8 @@ impl Core {
             .filter_map(|path| self.roots.of(path))
             .collect();
         for root in roots {
-            if self.is_attached(&root) == Some(true) && self.files.stat(&root, true).is_err() {
-                self.root_vanished(now, &root);
+            if self.is_attached(&root) == Some(true) && !self.is_as_known(&root) {
+                self.way_vanished(now, &root);
             }
         }
     }
@@ -168,7 +220,7 @@ impl Core {
         let mut dropped = std::mem::take(&mut self.dropped);
         dropped.sort();
         for dir in dropped {
-            if self.table.contains_dir(&dir) || self.files.stat(&dir, true).is_ok() {
+            if self.table.contains_dir(&dir) || !self.look(&dir, true).is_gone() {
                 continue;
             }
             let before = effect.removed.len();

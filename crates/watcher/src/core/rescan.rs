@@ -70,6 +70,7 @@ impl Core {
         let guards: Vec<&Path> = guards.iter().map(PathBuf::as_path).collect();
         self.sources.watch(&guards);
         self.watch_link_targets();
+        self.watch_rule_dirs();
         for root in self.roots.paths() {
             self.attach(now, &root, false);
         }

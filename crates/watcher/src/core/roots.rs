@@ -1,10 +1,12 @@
 //! The roots: what was asked for, whether it exists, and what to do when it comes and goes.
 //!
-//! The parent of each root is watched too, as its *guard*, for the name of the root only: a watch on a
-//! directory itself dies with the directory, and goes along when it is renamed. Only while a root is
-//! lost and its parent as well is there anything to try again by the clock.
+//! A watch on a directory dies with the directory, and goes along when it is renamed. Therefore every
+//! directory above a root is watched too, as a *guard*, for the names on the way to the root only; the
+//! way through symbolic links as well as the real one. Only while a root is lost and its parent as well
+//! is there anything to try again by the clock.
 
 use super::Core;
+use super::look::Look;
 use crate::error::{Error, ErrorKind};
 use crate::files::{Kind, Stat};
 use crate::inbox::Narrow;
@@ -19,6 +21,8 @@ const RETRY: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(super) struct Root {
     pub(super) path: PathBuf,
+    /// The same without symbolic links.
+    real: PathBuf,
     /// What it was when it was last seen.
     pub(super) is_dir: bool,
     /// The device and inode that are watched; `None` while there is nothing to watch.
@@ -28,6 +32,8 @@ pub(super) struct Root {
 #[derive(Debug, Default)]
 pub(super) struct Roots {
     all: Vec<Root>,
+    /// Paths that were asked for while something above them was watched already.
+    inner: BTreeSet<PathBuf>,
     guards: BTreeSet<PathBuf>,
     /// When to look for lost roots.
     pub(super) retry_at: Option<Duration>,
@@ -44,6 +50,30 @@ impl Roots {
 
     pub(super) fn is_guard(&self, path: &Path) -> bool {
         self.guards.contains(path)
+    }
+
+    /// Whether a root is reached through `path`.
+    pub(super) fn lies_on_the_way(&self, path: &Path) -> bool {
+        let through = |root: &Root| root.path.starts_with(path) || root.real.starts_with(path);
+        self.all
+            .iter()
+            .any(|root| root.path != path && through(root))
+    }
+
+    /// The roots that are reached through `path`.
+    fn through(&self, path: &Path) -> Vec<PathBuf> {
+        let through = |root: &&Root| root.path.starts_with(path) || root.real.starts_with(path);
+        self.all
+            .iter()
+            .filter(through)
+            .map(|root| root.path.clone())
+            .collect()
+    }
+
+    /// Every name on the way to a root.
+    fn ways(&self) -> impl Iterator<Item = &Path> {
+        let ways = self.all.iter().flat_map(|root| [&root.path, &root.real]);
+        ways.flat_map(|path| path.ancestors())
     }
 
     pub(super) fn guards(&self) -> Vec<PathBuf> {
@@ -74,65 +104,105 @@ impl Roots {
 impl Core {
     /// Watches `path` from now on; what is there is what the consumer knows.
     pub(crate) fn add_root(&mut self, now: Duration, path: &Path, wait: bool) -> Result<(), Error> {
-        let covered = self.table.is_live(path) || self.table.get(path).is_some();
-        if covered || self.roots.contains(path) {
+        if self.roots.contains(path) && self.matcher.points.unflatten(path) {
+            self.attach(now, path, false);
+            return Ok(());
+        }
+        if self.roots.contains(path) {
+            return Ok(());
+        }
+        if self.table.is_live(path) || self.table.get(path).is_some() {
+            self.roots.inner.insert(path.to_owned());
             return Ok(());
         }
         let kind = self.files.stat(path, true).map(|stat| stat.kind);
         if kind.is_err() && !wait {
             return Err(Error::new(ErrorKind::NoSuchPath, Some(path)));
         }
-        self.matcher.read_rules_above(&*self.files, path);
-        self.roots.all.push(Root {
-            path: path.to_owned(),
-            is_dir: matches!(kind, Ok(Kind::Dir)),
-            id: None,
-        });
-        self.guard(path);
-        self.narrow();
+        self.take_root(path);
         self.attach(now, path, true);
         Ok(())
     }
 
-    /// Stops watching `path`; what waits below it is dropped.
-    pub(crate) fn remove_root(&mut self, path: &Path) -> Result<(), Error> {
-        let Some(at) = self.roots.iter().position(|root| root.path == path) else {
+    /// Makes `path` a root, which is not looked at yet.
+    fn take_root(&mut self, path: &Path) {
+        self.roots.all.push(Root {
+            path: path.to_owned(),
+            real: path.to_owned(),
+            is_dir: false,
+            id: None,
+        });
+        self.read_rules_above(path);
+        self.find_lock(path);
+        self.guard(path);
+        self.narrow();
+    }
+
+    /// Stops watching `path`; what waits below it is dropped, unless it was asked for by another path.
+    pub(crate) fn remove_root(&mut self, now: Duration, path: &Path) -> Result<(), Error> {
+        if self.roots.inner.remove(path) {
+            return Ok(());
+        }
+        let Some(at) = self.roots.all.iter().position(|root| root.path == path) else {
             return Err(Error::new(ErrorKind::NotWatched, Some(path)));
         };
         self.roots.all.remove(at);
-        let free: Vec<_> = self
-            .table
-            .dirs_at(path)
-            .into_iter()
-            .filter(|dir| self.roots.of(dir).is_none())
-            .collect();
+        self.promote_inner(now);
+        let mut free = self.table.dirs_at(path);
+        free.retain(|dir| !self.is_covered(dir));
         for dir in free.iter().rev() {
             self.table.forget_dir(dir);
         }
         if self.roots.of(path).is_none() {
             self.table.remove(path);
         }
-        let guard = path.parent().map(Path::to_owned);
-        let guard = guard.filter(|guard| {
-            !self
-                .roots
-                .iter()
-                .any(|root| root.path.parent() == Some(guard))
-        });
-        if let Some(guard) = &guard {
-            self.roots.guards.remove(guard);
+        let ways: BTreeSet<PathBuf> = self.roots.ways().map(Path::to_owned).collect();
+        let guards = self.roots.guards();
+        let guards: Vec<_> = guards
+            .iter()
+            .filter(|guard| !ways.contains(*guard))
+            .collect();
+        for guard in &guards {
+            self.roots.guards.remove(*guard);
         }
         let unwatch: Vec<&Path> = free
             .iter()
-            .chain(&guard)
+            .chain(guards)
             .filter(|dir| !self.roots.is_guard(dir) && !self.table.is_live(dir))
             .map(PathBuf::as_path)
             .collect();
         self.sources.unwatch(&unwatch);
-        let roots = &self.roots;
-        self.debouncer.forget(|pending| roots.of(pending).is_none());
+        let (roots, free): (_, BTreeSet<&Path>) =
+            (&self.roots, free.iter().map(PathBuf::as_path).collect());
+        self.debouncer.forget(|pending| {
+            let freed = pending.parent().is_some_and(|dir| free.contains(dir));
+            roots.of(pending).is_none() || (freed && !roots.contains(pending))
+        });
         self.narrow();
         Ok(())
+    }
+
+    /// Makes those roots that were covered by another one and are no longer.
+    fn promote_inner(&mut self, now: Duration) {
+        let inner = std::mem::take(&mut self.roots.inner);
+        let (covered, free): (BTreeSet<_>, BTreeSet<_>) = inner
+            .into_iter()
+            .partition(|path| path.parent().is_some_and(|dir| self.is_covered(dir)));
+        self.roots.inner = covered;
+        for path in free {
+            self.take_root(&path);
+            // What is known stays known: this compares.
+            self.attach(now, &path, false);
+        }
+    }
+
+    /// Whether a root leads to `dir`, through directories that are entered.
+    fn is_covered(&self, dir: &Path) -> bool {
+        self.roots.iter().any(|root| {
+            let mut between = dir.ancestors().take_while(|dir| *dir != root.path);
+            let enters = |dir| self.matcher.dir(&root.path, dir, None);
+            root.is_dir && dir.starts_with(&root.path) && between.all(enters)
+        })
     }
 
     /// Tells the inbox what counts in the guards.
@@ -143,43 +213,62 @@ impl Core {
         let outside = |guard: &&PathBuf| self.roots.of(guard).is_none();
         let linked = |guard: &&PathBuf| !self.links.leads_into(guard);
         let guards = self.roots.guards.iter().filter(outside).filter(linked);
+        let rule_dirs = self.rule_dirs.iter().filter(outside);
+        let above = self.ruling.iter();
+        let rules = above.flat_map(|dir| self.matcher.rule_files(dir));
+        let own = self.rule_dirs.iter().map(|dir| dir.join("exclude"));
+        let ways = self.roots.ways().map(Path::to_owned).chain(own);
         self.inbox.set_narrow(Narrow {
-            dirs: guards.cloned().collect(),
-            entries: self
-                .roots
-                .paths()
-                .into_iter()
-                .chain(self.roots.guards())
-                .collect(),
+            dirs: guards.chain(rule_dirs).cloned().collect(),
+            entries: rules.chain(ways).collect(),
         });
     }
 
     /// Whether `path` is there and watched; `None` if it was not asked for.
     pub(crate) fn is_attached(&self, path: &Path) -> Option<bool> {
+        if self.roots.inner.contains(path) {
+            return Some(self.table.is_live(path) || self.table.get(path).is_some());
+        }
         let root = self.roots.iter().find(|root| root.path == path)?;
         Some(root.id.is_some())
     }
 
-    /// Watches the parent of `root`, for its name; whether that worked.
+    /// Watches the way to `root`; whether its parent is watched.
     fn guard(&mut self, root: &Path) -> bool {
         let Some(parent) = root.parent() else {
             return true;
         };
-        if self.roots.is_guard(parent) {
-            return true;
+        let real = self.files.real(root).unwrap_or_else(|_| root.to_owned());
+        let ways = [root, &real];
+        let dirs = ways.iter().flat_map(|path| path.ancestors().skip(1));
+        // From the top, so that what is renamed meanwhile is seen. A poller compares what it finds at
+        // the root itself, and need not know how it came there.
+        let wanted: BTreeSet<&Path> = dirs
+            .filter(|dir| !self.roots.is_guard(dir))
+            .filter(|dir| *dir == parent || self.sources.has_events(dir))
+            .collect();
+        let wanted: Vec<&Path> = wanted.into_iter().collect();
+        let answers = self.sources.watch(&wanted);
+        for (dir, answer) in wanted.iter().zip(answers) {
+            if answer.is_ok() {
+                self.roots.guards.insert(dir.to_path_buf());
+            }
         }
-        let answers = self.sources.watch(&[parent]);
-        let watched = matches!(answers.first(), Some(Ok(())));
-        if watched {
-            self.roots.guards.insert(parent.to_owned());
-            self.narrow();
+        if let Some(root) = self.roots.get_mut(root) {
+            root.real = real;
         }
-        watched
+        self.narrow();
+        self.roots.is_guard(parent)
     }
 
     /// Looks at what is at `path` now, and watches it.
     pub(super) fn attach(&mut self, now: Duration, path: &Path, first: bool) {
-        let stat = self.files.stat(path, true).ok();
+        let stat = match self.look(path, true) {
+            Look::There(stat) => Some(stat),
+            Look::Gone => None,
+            Look::Barred(why) => return self.barred(path, &why),
+        };
+        self.barred.remove(path);
         let Some(root) = self.roots.get_mut(path) else {
             return;
         };
@@ -210,10 +299,8 @@ impl Core {
         if self.is_attached(path) == Some(false) {
             self.sources.warn(Warning::RootBack(path.to_owned()));
         }
-        // The old watch may belong to a directory that was renamed away.
-        if self.table.contains_dir(path) {
-            self.sources.unwatch(&[path]);
-        }
+        // The old watches may belong to directories that were renamed away.
+        self.unwatch_below(path);
         self.attach(now, path, false);
     }
 
@@ -236,26 +323,64 @@ impl Core {
         }
     }
 
-    pub(super) fn guard_vanished(&mut self, now: Duration, path: &Path) {
-        self.roots.guards.remove(path);
-        self.sources.unwatch(&[path]);
-        self.drop_dir(now, path);
-        for root in self.roots.paths() {
-            if root.parent() == Some(path) {
-                self.root_vanished(now, &root);
-            }
+    fn unwatch_below(&mut self, root: &Path) {
+        let dirs = self.table.dirs_at(root);
+        let dirs: Vec<&Path> = dirs.iter().map(PathBuf::as_path).collect();
+        self.sources.unwatch(&dirs);
+    }
+
+    /// Something at or above roots is gone, and whatever is watched below it with it.
+    pub(super) fn way_vanished(&mut self, now: Duration, path: &Path) {
+        for root in self.roots.through(path) {
+            // They may live on under another name.
+            self.unwatch_below(&root);
+            self.root_vanished(now, &root);
         }
+        let mut guards = self.roots.guards();
+        guards.retain(|guard| guard.starts_with(path));
+        for guard in &guards {
+            self.roots.guards.remove(guard);
+        }
+        let guards: Vec<&Path> = guards.iter().map(PathBuf::as_path).collect();
+        self.sources.unwatch(&guards);
+        self.drop_dir(now, path);
         self.roots.retry_at = Some(now);
+    }
+
+    /// Something above roots is there, or another one than before.
+    pub(super) fn way_appeared(&mut self, now: Duration, path: &Path) {
+        let replaced =
+            |root: &PathBuf| self.is_attached(root) == Some(true) && !self.is_as_known(root);
+        if self.roots.through(path).iter().any(replaced) {
+            self.way_vanished(now, path);
+        }
+        if !self.roots.lost().is_empty() {
+            self.roots.retry_at = Some(now);
+        }
+    }
+
+    /// Whether the attached root at `path` is still the one that is watched, as far as can be told.
+    pub(super) fn is_as_known(&self, path: &Path) -> bool {
+        let known = self.roots.iter().find(|root| root.path == path);
+        match self.look(path, true) {
+            Look::There(stat) => known.is_some_and(|root| {
+                // A file is replaced by each atomic save.
+                !root.is_dir || root.id == Some(id(&stat))
+            }),
+            Look::Gone => false,
+            Look::Barred(_) => true,
+        }
     }
 
     /// Looks for roots that are not there.
     pub(super) fn retry_roots(&mut self, now: Duration) {
         self.roots.retry_at = None;
         for path in self.roots.lost() {
-            if let Some(parent) = path.parent()
-                && self.files.stat(parent, true).is_err()
-            {
-                self.roots.guards.remove(parent);
+            for dir in path.ancestors().skip(1) {
+                if self.files.stat(dir, true).is_ok() {
+                    break;
+                }
+                self.roots.guards.remove(dir);
             }
             // The guard first, so that what comes right after the look is seen.
             let guarded = self.guard(&path);
@@ -273,7 +398,14 @@ impl Core {
             if path.parent() != Some(dir) {
                 continue;
             }
-            let stat = self.files.stat(&path, true).ok();
+            let stat = match self.look(&path, true) {
+                Look::There(stat) => Some(stat),
+                Look::Gone => None,
+                Look::Barred(why) => {
+                    self.barred(&path, &why);
+                    continue;
+                }
+            };
             let found = stat.as_ref().map(id);
             let Some(root) = self.roots.iter().find(|root| root.path == path) else {
                 continue;

@@ -76,6 +76,11 @@ impl Sources {
         answers
     }
 
+    /// Whether the system can say what happens in `dir`.
+    pub(super) fn has_events(&self, dir: &Path) -> bool {
+        self.native.is_some() && !(self.any_remote && self.mounts.remote(dir).is_some())
+    }
+
     fn watch_one(&mut self, dir: &Path) -> Result<(), WatchError> {
         if let Some(kind) = self.mounts.remote(dir) {
             let kind = kind.to_owned();

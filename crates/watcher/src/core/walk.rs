@@ -5,10 +5,10 @@
 //! thread while the watches are still being installed, a part at a time, each part after its watches.
 
 use super::Core;
+use super::look::is_gone;
 use crate::backend::WatchError;
 use crate::files::{Files, Kind, Stat};
 use crate::matcher::Matcher;
-use crate::stats::Warning;
 use crate::table::Known;
 use ignore::gitignore::Gitignore;
 use std::ffi::OsStr;
@@ -29,6 +29,8 @@ struct Listing {
     dirs: Vec<PathBuf>,
     links: Vec<(PathBuf, Stat)>,
     rules: Option<Gitignore>,
+    /// Whether it is the top of a git repository.
+    is_repository: bool,
 }
 
 type Name = Box<OsStr>;
@@ -46,6 +48,7 @@ fn list(files: &dyn Files, matcher: &Matcher, root: &Path, dir: &Path) -> io::Re
     for entry in files.list(dir, &mut want)? {
         match (entry.kind, entry.stat) {
             (Kind::Dir, _) => {
+                listing.is_repository |= entry.name == ".git";
                 let path = dir.join(&entry.name);
                 if matcher.dir(root, &path, rules.as_ref()) {
                     listing.dirs.push(path);
@@ -198,8 +201,13 @@ impl Core {
             mut dirs,
             links,
             rules,
+            is_repository,
         } = listing;
+        self.barred.remove(dir);
         self.matcher.set_rules(dir, rules);
+        if is_repository {
+            self.watch_own_rules(dir);
+        }
         for (path, stat) in links {
             if let Some(file) = self.apply_link(path, stat, &mut dirs) {
                 let at = files.partition_point(|(name, _)| *name < file.0);
@@ -309,57 +317,8 @@ impl Core {
             self.dropped.push(dir.to_owned());
         }
         self.table.prune_below(dir);
+        self.barred.retain(|barred| !barred.starts_with(dir));
+        self.rule_dirs.retain(|own| !own.starts_with(dir));
         self.lose(now, dir);
     }
-
-    fn cannot_watch(&mut self, dir: &Path, why: &str) {
-        self.sources.warn(Warning::Unwatched {
-            path: dir.to_owned(),
-            why: why.to_owned(),
-        });
-    }
-
-    /// If `path` is an ignore file: looks at what it covers again, with its new rules.
-    pub(super) fn rules_changed(&mut self, now: Duration, path: &Path) {
-        let Some(dir) = path.parent().filter(|_| self.matcher.is_rule(path)) else {
-            return;
-        };
-        if !self.table.is_live(dir) {
-            return;
-        }
-        let Some(root) = self.roots.of(dir) else {
-            return;
-        };
-        let rules = self.matcher.read_rules(&*self.files, dir);
-        self.matcher.set_rules(dir, rules);
-        self.forget_ignored(&root, dir);
-        self.adopt(now, dir, false);
-    }
-
-    /// Forgets what the filter leaves out now, without a word: it still exists.
-    fn forget_ignored(&mut self, root: &Path, dir: &Path) {
-        for dir in self.table.dirs_at(dir) {
-            if dir != *root && self.table.contains_dir(&dir) && !self.matcher.dir(root, &dir, None)
-            {
-                let below = self.table.dirs_at(&dir);
-                let below: Vec<&Path> = below.iter().map(PathBuf::as_path).collect();
-                self.sources.unwatch(&below);
-                self.table.forget(&dir);
-                self.debouncer.forget(|path| path.starts_with(&dir));
-            }
-        }
-        for file in self.table.files_below(dir) {
-            if !self.roots.contains(&file) && !self.matcher.file(root, &file, None) {
-                self.table.remove(&file);
-                self.debouncer.forget(|path| path == file);
-            }
-        }
-    }
-}
-
-fn is_gone(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
 }

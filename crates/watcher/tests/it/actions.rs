@@ -68,8 +68,14 @@ impl World {
             }
             "read" => drop(self.disk.read(&path)),
             "event" => self.event(args),
-            "deny" => self.disk.deny(path),
-            "allow" => self.disk.allow(path),
+            "deny" => {
+                self.disk.deny(&path);
+                self.backend.send(Raw::Attrib(path));
+            }
+            "allow" => {
+                self.disk.allow(&path);
+                self.backend.send(Raw::Attrib(path));
+            }
             "refuse" => self.backend.refuse(path, WatchError::Denied),
             "limit" => self.backend.limit(args[0].parse().expect("a number")),
             "broken" => self.backend.refuse_to_start(WatchError::Limit),

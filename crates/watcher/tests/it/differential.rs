@@ -2,10 +2,11 @@
 //!
 //! The script is random but the same each time: a few changes, then all three are asked what changed.
 
-use crate::disk::disk_with;
+use crate::disk::disk;
 use hmr_watcher::{Batch, Change, Choice, Filter, Watcher};
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -21,13 +22,19 @@ impl Random {
     }
 }
 
-/// The files of interest, with their content.
+/// The files of interest, with their content; of a link, where it leads.
 fn snapshot(dir: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
     for entry in fs::read_dir(dir).into_iter().flatten() {
         let path = entry.expect("an entry").path();
-        if path.is_dir() {
+        let is_named = path.extension().is_some_and(|extension| extension == "py");
+        if path.is_symlink() {
+            if is_named {
+                let place = fs::read_link(&path).expect("a link");
+                files.insert(path, place.into_os_string().into_encoded_bytes());
+            }
+        } else if path.is_dir() {
             snapshot(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "py") {
+        } else if is_named {
             files.insert(path.clone(), fs::read(&path).expect("a file"));
         }
     }
@@ -49,13 +56,13 @@ fn difference(old: &BTreeMap<PathBuf, Vec<u8>>, new: &BTreeMap<PathBuf, Vec<u8>>
 /// Changes something, or tries to.
 fn change(root: &Path, random: &mut Random) -> String {
     let dirs = ["", "a", "a/b", "c", "c/d"];
-    let files = ["x.py", "y.py", "z.txt"];
+    let files = ["x.py", "X.py", "\u{e9}t\u{e9}.py", "e\u{301}.py", "z.txt"];
     let mut dir = || root.join(dirs[usize::try_from(random.below(5)).unwrap_or(0)]);
     let (one, two) = (dir(), dir());
-    let mut name = || files[usize::try_from(random.below(3)).unwrap_or(0)];
+    let mut name = || files[usize::try_from(random.below(5)).unwrap_or(0)];
     let (file, other) = (one.join(name()), two.join(name()));
-    let kind = random.below(9);
-    let content = random.below(1000).to_string();
+    let kind = random.below(17);
+    let content = random.below(1_000_000).to_string();
     let done = match kind {
         0..=2 => fs::write(&file, content),
         3 => fs::remove_file(&file),
@@ -66,6 +73,38 @@ fn change(root: &Path, random: &mut Random) -> String {
         8 => {
             let temporary = one.join("t.tmp");
             fs::write(&temporary, content).and_then(|()| fs::rename(&temporary, &file))
+        }
+        // A file becomes a directory or a link and back, a directory another one, a link a file.
+        9 => fs::remove_file(&file)
+            .and_then(|()| fs::create_dir(&file))
+            .and_then(|()| fs::write(file.join("in.py"), content)),
+        10 => fs::remove_dir_all(&file).and_then(|()| fs::write(&file, content)),
+        11 => {
+            let _ = fs::remove_file(&file);
+            symlink(&content, &file)
+        }
+        12 => {
+            let temporary = one.join("t.tmp");
+            symlink(root.join("a").join(&content), &temporary)
+                .and_then(|()| fs::rename(&temporary, &file))
+        }
+        13 if one != root => fs::rename(&one, root.join("t"))
+            .and_then(|()| fs::create_dir(&one))
+            .and_then(|()| fs::rename(root.join("t"), &one)),
+        14 => fs::create_dir_all(root.join("n/e/w"))
+            .and_then(|()| fs::write(root.join("n/e/w/x.py"), content))
+            .and_then(|()| fs::rename(root.join("n"), one.join("w"))),
+        // The root itself, or all of what is above it.
+        15 => fs::rename(root, root.with_extension("old"))
+            .and_then(|()| fs::create_dir(root))
+            .and_then(|()| fs::write(root.join("x.py"), content))
+            .and_then(|()| fs::remove_dir_all(root.with_extension("old"))),
+        16 => {
+            let above = root.parent().expect("not the top");
+            fs::rename(above, above.with_extension("old"))
+                .and_then(|()| fs::create_dir_all(&file))
+                .and_then(|()| fs::write(root.join("y.py"), content))
+                .and_then(|()| fs::remove_dir_all(above.with_extension("old")))
         }
         _ => Ok(()),
     };
@@ -83,8 +122,16 @@ fn sorted(mut changes: Vec<Change>) -> Vec<Change> {
 
 fn compare(seed: u64, rounds: u64) {
     let filter = || Filter::new().include("*.py").ignore_dirs([""; 0]);
-    let disk = disk_with(&[], |builder| builder.filter(filter()).pair_renames(false));
-    let root = disk.root();
+    let disk = disk(&[]);
+    // Deeper, so that what is above it may be replaced.
+    let root = disk.root().join("above/root");
+    fs::create_dir_all(&root).expect("a directory");
+    let native = Watcher::builder()
+        .path(&root)
+        .filter(filter())
+        .pair_renames(false)
+        .build()
+        .expect("a watcher");
     let poller = Watcher::builder()
         .path(&root)
         .filter(filter())
@@ -100,13 +147,13 @@ fn compare(seed: u64, rounds: u64) {
         let script: Vec<_> = (0..=random.below(6))
             .map(|_| change(&root, &mut random))
             .collect();
-        let native = sorted(changes(disk.watcher.settle()));
+        let seen = sorted(changes(native.settle()));
         let polled = sorted(changes(poller.settle()));
         let mut after = BTreeMap::new();
         snapshot(&root, &mut after);
         let expected = sorted(difference(&before, &after));
         assert_eq!(
-            native, expected,
+            seen, expected,
             "native, seed {seed}, round {round}: {script:#?}"
         );
         assert_eq!(

@@ -26,10 +26,21 @@ pub(crate) enum Step {
     Ask(u8),
 }
 
-const FILES: [&str; 7] = [
-    "/r/f", "/r/a/f", "/r/a/g", "/r/a/b/f", "/r/b/f", "/r/b/c/f", "/out/f",
+// `c` may be either.
+const FILES: [&str; 9] = [
+    "/w/r/c",
+    "/w/r/c/f",
+    "/w/r/f",
+    "/w/r/a/f",
+    "/w/r/a/g",
+    "/w/r/a/b/f",
+    "/w/r/b/f",
+    "/w/r/b/c/f",
+    "/out/f",
 ];
-const DIRS: [&str; 6] = ["/r/a", "/r/a/b", "/r/b", "/r/b/c", "/out/d", "/r/c"];
+const DIRS: [&str; 9] = [
+    "/w", "/w/r", "/out/w", "/w/r/a", "/w/r/a/b", "/w/r/b", "/w/r/b/c", "/out/d", "/w/r/c",
+];
 
 fn file(n: u8) -> &'static Path {
     Path::new(FILES[usize::from(n) % FILES.len()])
@@ -150,10 +161,16 @@ impl Kernel {
         let parent_exists =
             |kernel: &Self, path: &Path| path.parent().is_some_and(|p| kernel.is_dir(p));
         match step {
-            Step::Write(n) if parent_exists(self, file(n)) => self.write(file(n)),
+            Step::Write(n) if parent_exists(self, file(n)) && !self.is_dir(file(n)) => {
+                self.write(file(n));
+            }
             Step::Remove(n) if self.ino(file(n)).is_some() => self.remove(file(n)),
             Step::Rename(a, b)
-                if a != b && self.ino(file(a)).is_some() && parent_exists(self, file(b)) =>
+                if a != b
+                    && self.ino(file(a)).is_some()
+                    && !self.is_dir(file(a))
+                    && !self.is_dir(file(b))
+                    && parent_exists(self, file(b)) =>
             {
                 self.rename(file(a), file(b));
             }

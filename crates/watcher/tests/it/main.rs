@@ -23,6 +23,8 @@ mod limits;
 #[cfg(target_os = "linux")]
 mod overflow;
 #[cfg(target_os = "linux")]
+mod points;
+#[cfg(target_os = "linux")]
 mod real_fs;
 #[cfg(target_os = "linux")]
 mod real_roots;

@@ -45,6 +45,17 @@ impl Consumer {
                 self.files.insert(path.clone(), content);
             }
         }
+        // A file that became a directory is gone before what is in it comes, and the other way around.
+        for path in self.files.keys() {
+            let mut above = path.ancestors().skip(1);
+            if let Some(file) = above.find(|above| self.files.contains_key(*above)) {
+                return Err(format!(
+                    "{} is in a file, {}: {batch:?}",
+                    path.display(),
+                    file.display()
+                ));
+            }
+        }
         self.log.push(batch);
         Ok(())
     }
@@ -64,20 +75,21 @@ fn play(before: Vec<Step>, during: Vec<Step>) -> Result<(), String> {
     let shared = Shared::default();
     let (disk, clock) = {
         let kernel = shared.lock();
-        kernel.disk.mkdir("/r/a/b");
+        kernel.disk.mkdir("/w/r/a/b");
         kernel.disk.mkdir("/out/d");
-        kernel.disk.write("/r/a/f", "0");
+        kernel.disk.write("/w/r/a/f", "0");
         kernel.disk.write("/out/d/x", "0");
         (kernel.disk.clone(), kernel.clock.clone())
     };
     // What happens while the watcher is being built is either known or reported.
     shared.lock().todo = before.into();
     let watcher = Watcher::builder()
-        .path("/r")
+        .path("/w/r")
         .files(shared.clone())
         .custom_backend(shared.clone())
         .clock(clock.clone())
         .mounts(Mounts::default())
+        .wait_for_root(true)
         .build()
         .map_err(|error| error.to_string())?;
     let mut consumer = Consumer::default();
@@ -90,7 +102,7 @@ fn play(before: Vec<Step>, during: Vec<Step>) -> Result<(), String> {
     shared.lock().todo.clear();
     // The first look tells what the watcher takes to be known, by way of what it reports later.
     let mut known = BTreeMap::new();
-    all_files(&disk, Path::new("/r"), &mut known);
+    all_files(&disk, Path::new("/w/r"), &mut known);
     shared.lock().deliver(usize::MAX);
     watcher.settle();
     consumer.files = known;
@@ -111,7 +123,7 @@ fn play(before: Vec<Step>, during: Vec<Step>) -> Result<(), String> {
         ask(&mut consumer)?;
     }
     let mut files = BTreeMap::new();
-    all_files(&disk, Path::new("/r"), &mut files);
+    all_files(&disk, Path::new("/w/r"), &mut files);
     if files != consumer.files {
         return Err(format!(
             "the disk holds {files:?}, the consumer {:?}",
@@ -133,7 +145,7 @@ fn play(before: Vec<Step>, during: Vec<Step>) -> Result<(), String> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let n = 0..7_u8;
+    let n = 0..9_u8;
     prop_oneof![
         4 => n.clone().prop_map(Step::Write),
         1 => n.clone().prop_map(Step::Remove),

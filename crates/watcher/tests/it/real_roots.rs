@@ -3,8 +3,9 @@
 //! The numbers are those of `BEHAVIOURS.md`.
 
 use crate::disk::{disk, disk_with, put};
-use hmr_watcher::Filter;
+use hmr_watcher::{Change, Filter};
 use std::fs;
+use std::path::Path;
 
 /// [34]
 #[test]
@@ -141,4 +142,80 @@ fn what_happens_beside_a_root_wakes_nobody() {
     let events = disk.watcher.stats().events - before;
     assert!(events < 10, "{events} events");
     disk.nothing_else();
+}
+
+/// [35] All the watches go along with what is renamed; nothing tells but the directory above it.
+#[test]
+fn a_root_below_what_is_renamed_and_made_anew_is_watched_anew() {
+    let mut disk = disk(&["p/q/root/pkg/a.py"]);
+    let root = disk.path("p/q/root");
+    let watcher = hmr_watcher::Watcher::builder().path(&root).build();
+    let watcher = watcher.expect("a watcher");
+    for round in 0..5 {
+        fs::rename(disk.path("p"), disk.path("p2")).expect("a rename");
+        put(&root.join("pkg/a.py"), &format!("round {round}"));
+        let batch = watcher.settle().expect("a batch");
+        assert_eq!(
+            batch.changes(),
+            [Change::Modified(root.join("pkg/a.py"))],
+            "round {round}"
+        );
+        put(&disk.path("p2/q/root/pkg/a.py"), "not ours");
+        put(&root.join("pkg/new.py"), "ours");
+        let batch = watcher.settle().expect("a batch");
+        assert_eq!(batch.changes(), [Change::Added(root.join("pkg/new.py"))]);
+        fs::remove_file(root.join("pkg/new.py")).expect("a removal");
+        assert!(watcher.settle().is_some());
+        fs::remove_dir_all(disk.path("p2")).expect("a removal");
+        assert_eq!(watcher.settle(), None);
+    }
+    disk.until(|lines| !lines.is_empty());
+}
+
+/// [34] [35] How releases are switched: the link is replaced at once.
+#[test]
+fn a_root_behind_a_link_that_is_made_to_lead_elsewhere_is_the_new_place() {
+    for root in ["current", "current/app"] {
+        let disk = disk(&[]);
+        let (one, two) = (disk.outside().join("one"), disk.outside().join("two"));
+        for (place, text) in [(&one, "one"), (&two, "two")] {
+            put(&place.join("app/pkg/m.py"), text);
+            put(&place.join("app/same.py"), "same");
+        }
+        let link = |to: &Path| {
+            let temporary = disk.outside().join("t");
+            std::os::unix::fs::symlink(to, &temporary).expect("a link");
+            fs::rename(&temporary, disk.outside().join("current")).expect("a rename");
+        };
+        link(&one);
+        let file = disk.outside().join("current/app/pkg/m.py");
+        let watcher = hmr_watcher::Watcher::builder()
+            .path(disk.outside().join(root))
+            .build()
+            .expect("a watcher");
+        for round in 0..4 {
+            let place = if round % 2 == 0 { &two } else { &one };
+            link(place);
+            let batch = watcher.settle().expect("a batch");
+            assert!(
+                batch
+                    .iter()
+                    .any(|change| *change == Change::Modified(file.clone())),
+                "{root}, round {round}: {batch:?}"
+            );
+            put(&place.join("app/pkg/m.py"), &format!("round {round}"));
+            let batch = watcher.settle();
+            let batch = batch.unwrap_or_else(|| panic!("{root}, round {round}: blind"));
+            assert_eq!(batch.changes(), [Change::Modified(file.clone())]);
+        }
+        // The place itself is replaced.
+        let place = &one;
+        fs::rename(place, disk.outside().join("old")).expect("a rename");
+        put(&place.join("app/pkg/m.py"), "made anew");
+        assert!(watcher.settle().is_some(), "{root}");
+        put(&place.join("app/pkg/m.py"), "and edited");
+        let batch = watcher.settle();
+        let batch = batch.unwrap_or_else(|| panic!("{root}: blind"));
+        assert_eq!(batch.changes(), [Change::Modified(file.clone())]);
+    }
 }

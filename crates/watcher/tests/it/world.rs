@@ -204,7 +204,8 @@ impl World {
         if let Some((link, target)) = path.split_once("->") {
             self.disk.link(full(link), full(target));
         } else if let Some((path, lines)) = path.split_once(':') {
-            self.disk.write(full(path), lines.replace(',', "\n"));
+            self.disk
+                .write(full(path), lines.replace(',', "\n").replace('␠', " "));
         } else if path.ends_with('/') {
             self.disk.mkdir(full(path));
         } else {

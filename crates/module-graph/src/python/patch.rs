@@ -1,0 +1,339 @@
+//! An edit that only touches the insides of definitions: live functions get the new code, and the
+//! module does not run.
+//!
+//! Routers, callbacks, bound methods and instances hold the function objects, which stay. Who
+//! executed a function with another body is told, and runs again. An edit of layout and comments
+//! gives every function its new lines and reaches nobody.
+//!
+//! Kept true: where it cannot be shown that a rerun would bind the same, the module reruns. Frames,
+//! generators and coroutines that are under way finish on the code that they began with.
+
+use std::path::Path;
+
+use pyo3::{
+    intern,
+    prelude::*,
+    types::{PyDict, PyFunction, PyType},
+};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::{
+    code_diff::{self, CodeDiff, Definitions, Doc},
+    engine::Engine,
+    live,
+    opcodes::{Opcodes, Store},
+    units,
+};
+use crate::{ModuleId, Patched, Read, outline::Outline, plan::Rules};
+
+impl Engine {
+    /// Gives the live functions of `id` the code that they have in `new` instead of `old`, the code
+    /// of its last run. `false`: that would not do, and the module has to run again.
+    ///
+    /// # Errors
+    ///
+    /// CPython refused something that it was expected to allow. The module has to run again.
+    pub(super) fn patch<'py>(
+        &'static self,
+        id: ModuleId,
+        old: &Bound<'py, PyAny>,
+        new: &Bound<'py, PyAny>,
+    ) -> PyResult<bool> {
+        let py = new.py();
+        let executed = {
+            let state = self.state();
+            let slot = &state.slots[id.index()];
+            if slot.object.is_none() || slot.is_opaque {
+                return Ok(false);
+            }
+            slot.executed.clone()
+        };
+        let CodeDiff::Definitions(found) = code_diff::diff(old, new, &executed)? else {
+            return Ok(false);
+        };
+        if self.writes_globals(id, &found)? || !self.is_left_to_patching(id, &found) {
+            return Ok(false);
+        }
+        let Some(namespace) = self.namespace(py, id) else {
+            return Ok(false);
+        };
+        swap(&found)?;
+        document(&found.docs, &namespace)?;
+        place_classes(&found, &namespace)?;
+        if let Some(doc) = &found.module_doc {
+            namespace.set_item("__doc__", &doc.new)?;
+        }
+        self.take_code(id, old, new)?;
+        self.tell_of_patch(id, new, found)?;
+        Ok(true)
+    }
+
+    /// Whether a load has let an edited function write the module's globals: it will do so again, and
+    /// must find them as a fresh start has them.
+    fn writes_globals(&self, id: ModuleId, found: &Definitions<'_>) -> PyResult<bool> {
+        let executed = self.state().graph.executed_codes(id);
+        for pair in found.pairs.iter().filter(|pair| pair.differs) {
+            let unit = units::name_of(&pair.new)?;
+            if executed.iter().any(|it| **it == *unit)
+                && (stores_global(&pair.old)? || stores_global(&pair.new)?)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether nothing in the source asks for a rerun: a decorator that reads code or docstrings, or
+    /// a comment. Layout never does.
+    fn is_left_to_patching(&self, id: ModuleId, found: &Definitions<'_>) -> bool {
+        let docs: Vec<_> = found.docs.iter().map(|doc| doc.qualname.clone()).collect();
+        if found.bodies.is_empty() && docs.is_empty() && found.module_doc.is_none() {
+            return true;
+        }
+        let path = self.state().graph.path(id).map(Path::to_path_buf);
+        let text = path.and_then(|path| std::fs::read(path).ok());
+        let outline = text
+            .as_deref()
+            .and_then(utf8)
+            .and_then(|text| Outline::parse(text).ok());
+        outline.is_some_and(|outline| {
+            let has_doc = found.module_doc.is_some();
+            let against = Rules::default().against(&found.bodies, &docs, has_doc, &outline);
+            against.is_none()
+        })
+    }
+
+    /// From now on the module's code is `new`.
+    fn take_code(
+        &self,
+        id: ModuleId,
+        old: &Bound<'_, PyAny>,
+        new: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        self.know_code(id, new)?;
+        self.forget_code(old)?;
+        let dropped = {
+            let mut state = self.state();
+            let slot = &mut state.slots[id.index()];
+            // The same names, bound in the same way.
+            (
+                slot.code.replace(new.clone().unbind()),
+                slot.compiled.take(),
+            )
+        };
+        drop(dropped);
+        Ok(())
+    }
+
+    fn tell_of_patch<'py>(
+        &'static self,
+        id: ModuleId,
+        code: &Bound<'py, PyAny>,
+        found: Definitions<'py>,
+    ) -> PyResult<()> {
+        let docs: Vec<String> = found.docs.into_iter().map(|doc| doc.qualname).collect();
+        let has_doc = found.module_doc.is_some();
+        let readers = if docs.is_empty() {
+            Vec::new()
+        } else {
+            self.doc_readers(code.py(), id, &docs)?
+        };
+        let changed: Vec<_> = has_doc.then(|| "__doc__".to_owned()).into_iter().collect();
+        self.tell_executors(id, code, code, &changed)?;
+        let executed = self.state().graph.executed_codes(id);
+        let reading = if docs.is_empty() {
+            Vec::new()
+        } else {
+            units::that_mention(&executed, code, &DOC_READERS)?
+        };
+        let mut state = self.state();
+        for unit in found
+            .bodies
+            .iter()
+            .map(String::as_str)
+            .chain(reading.iter().map(|u| &**u))
+        {
+            state.graph.code_changed(id, unit);
+        }
+        for name in changed.iter().chain(&readers) {
+            state.graph.name_changed(id, name);
+        }
+        if !found.bodies.is_empty() || !docs.is_empty() || has_doc {
+            let module = state.graph.name(id).clone();
+            state.update.patched.push(Patched {
+                module,
+                bodies: found.bodies,
+                docs,
+            });
+        }
+        Ok(())
+    }
+
+    /// Of the names that lead to the documented definitions those whose readers may look at
+    /// docstrings: such reads cannot be seen, the code that makes them can.
+    fn doc_readers(
+        &'static self,
+        py: Python<'_>,
+        id: ModuleId,
+        docs: &[String],
+    ) -> PyResult<Vec<String>> {
+        let roots: FxHashSet<&str> = docs.iter().map(|doc| root_of(doc)).collect();
+        let mut names: Vec<_> = roots.into_iter().collect();
+        names.sort_unstable();
+        let mut found = Vec::new();
+        for name in names {
+            let codes: Vec<_> = {
+                let state = self.state();
+                let readers = state.graph.readers(id, Read::Name(name));
+                let everything = state.graph.readers(id, Read::Everything);
+                let mut modules: FxHashSet<ModuleId> = FxHashSet::default();
+                for reader in readers.into_iter().chain(everything) {
+                    modules.insert(reader);
+                    // What a reader hands the definition to is code of modules that it reads.
+                    modules.extend(state.graph.imports(reader));
+                }
+                let code =
+                    |of: ModuleId| Some(state.slots[of.index()].code.as_ref()?.clone_ref(py));
+                modules.into_iter().filter_map(code).collect()
+            };
+            for code in codes {
+                if units::mentions(code.bind(py), &DOC_READERS)? {
+                    found.push(name.to_owned());
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Names by which code comes to a docstring.
+const DOC_READERS: [&str; 5] = ["__doc__", "getdoc", "help", "pydoc", "doctest"];
+
+/// The top-level name that a definition is part of.
+fn root_of(qualname: &str) -> &str {
+    qualname.split('.').next().unwrap_or(qualname)
+}
+
+fn stores_global(code: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let stores = Opcodes::of_interpreter(code.py())?.stores(code)?;
+    Ok(stores.iter().any(|(store, _)| *store == Store::Global))
+}
+
+/// The text of a source file in the usual encoding; `None` if it may be in another one.
+fn utf8(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok()?;
+    let names_encoding = |line: &str| line.contains("coding") && !line.contains("utf-8");
+    (!text.lines().take(2).any(names_encoding)).then_some(text)
+}
+
+/// Swaps the code of every live function, and makes caches of changed ones forget.
+fn swap(found: &Definitions<'_>) -> PyResult<()> {
+    let Some(first) = found.pairs.first() else {
+        return Ok(());
+    };
+    let py = first.new.py();
+    let by_address: FxHashMap<usize, _> = found
+        .pairs
+        .iter()
+        .map(|pair| (pair.old.as_ptr() as usize, pair))
+        .collect();
+    let codes = by_address.keys().copied().collect();
+    let cache = py
+        .import("_functools")?
+        .getattr("_lru_cache_wrapper")?
+        .cast_into::<PyType>()?;
+    let live = live::find(&codes, &cache);
+    let mut changed = FxHashSet::default();
+    for function in &live.functions {
+        let code = function.getattr(intern!(py, "__code__"))?;
+        if let Some(pair) = by_address.get(&(code.as_ptr() as usize)) {
+            function.setattr(intern!(py, "__code__"), &pair.new)?;
+            if pair.differs {
+                changed.insert(function.as_ptr() as usize);
+            }
+        }
+    }
+    for cache in live.others {
+        let wrapped = cache.getattr_opt(intern!(py, "__wrapped__"))?;
+        if wrapped.is_some_and(|wrapped| changed.contains(&(wrapped.as_ptr() as usize))) {
+            cache.call_method0(intern!(py, "cache_clear"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives definitions their new docstrings. Only those that nothing has decorated come here.
+fn document(docs: &[Doc<'_>], namespace: &Bound<'_, PyDict>) -> PyResult<()> {
+    for Doc { qualname, new } in docs {
+        let Some(definition) = find(namespace, qualname)? else {
+            continue;
+        };
+        if let Ok(class) = definition.cast::<PyType>() {
+            set_on_class(class, "__doc__", new)?;
+        } else if definition.is_exact_instance_of::<PyFunction>() {
+            definition.setattr(intern!(definition.py(), "__doc__"), new)?;
+        }
+    }
+    Ok(())
+}
+
+/// Since 3.13 a class knows its line.
+fn place_classes(found: &Definitions<'_>, namespace: &Bound<'_, PyDict>) -> PyResult<()> {
+    for class in &found.classes {
+        if let Some(definition) = find(namespace, &class.qualname)?
+            && let Ok(definition) = definition.cast::<PyType>()
+            && class.line.is_some()
+        {
+            set_on_class(definition, "__firstlineno__", &class.line)?;
+        }
+    }
+    Ok(())
+}
+
+/// Past whatever a metaclass does when an attribute is set.
+fn set_on_class<'py>(
+    class: &Bound<'py, PyType>,
+    name: &str,
+    value: impl IntoPyObject<'py>,
+) -> PyResult<()> {
+    let py = class.py();
+    let set = py
+        .get_type::<PyType>()
+        .getattr(intern!(py, "__setattr__"))?;
+    set.call1((class, name, value)).map(drop)
+}
+
+/// The definition that stands under its qualified name, if it still does.
+fn find<'py>(
+    namespace: &Bound<'py, PyDict>,
+    qualname: &str,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = namespace.py();
+    let mut parts = qualname.split('.');
+    let mut found = match parts.next() {
+        Some(name) => namespace.get_item(name)?,
+        None => None,
+    };
+    for part in parts {
+        let Some(class) = found.take() else { break };
+        let Ok(class) = class.cast_into::<PyType>() else {
+            break;
+        };
+        let members = class.getattr(intern!(py, "__dict__"))?;
+        found = members.get_item(part).ok();
+    }
+    let is_it = |definition: &Bound<'py, PyAny>| -> PyResult<bool> {
+        if !definition.is_instance_of::<PyType>()
+            && !definition.is_exact_instance_of::<PyFunction>()
+        {
+            return Ok(false);
+        }
+        let name = definition.getattr(intern!(py, "__qualname__"))?;
+        Ok(name.extract::<&str>().is_ok_and(|name| name == qualname))
+    };
+    match found {
+        Some(definition) if is_it(&definition)? => Ok(Some(definition)),
+        _ => Ok(None),
+    }
+}

@@ -1,0 +1,262 @@
+//! Keeps the old objects of what a rerun defined anew.
+//!
+//! A rerun makes every function, class and value of its module again. To everybody who holds an old
+//! one (an instance, a router, an importer) the new one is a stranger. So each new value is
+//! compared with the old one of its name, and where the two are the same but for what can be put
+//! right, the old object stays and takes what differs: functions their code, classes their members.
+//!
+//! | file | its one concern |
+//! |---|---|
+//! | `shapes` | of which built-in kind an object is |
+//! | `matching` | which old object each new one could give way to |
+//! | `values` | the same, for what is built in |
+//! | `functions`, `code`, `classes`, `instances` | the same, for what programs define |
+//! | `proof` | which new objects nobody but their fellows holds |
+//! | `turn` | which holders of a new object can hold the old one instead |
+//! | `apply` | what the old objects take |
+//!
+//! Kept true: who was not told that something changed cannot tell it from a fresh start. What cannot
+//! be shown to be so is new, and told.
+#![expect(unsafe_code, reason = "the collector is switched through the C API")]
+
+mod apply;
+mod classes;
+mod code;
+mod functions;
+mod instances;
+mod matching;
+mod proof;
+mod shapes;
+#[cfg(test)]
+mod tests;
+mod turn;
+mod values;
+
+use pyo3::{
+    ffi,
+    prelude::*,
+    types::{PyDict, PyFunction, PyString, PyType},
+};
+use rustc_hash::FxHashSet;
+
+use self::{
+    apply::Applied,
+    matching::{Match, Matcher},
+    proof::Proof,
+};
+use super::{namespace::MACHINERY, reach::Reach};
+
+/// What a rerun changed.
+#[derive(Default)]
+pub(super) struct Changes {
+    /// The names under which a reader finds another object, or an object with other contents.
+    pub(super) names: Vec<String>,
+    /// The definitions that stayed and do something else when they are called.
+    pub(super) units: Vec<String>,
+    /// The objects that stayed and have other contents.
+    pub(super) in_place: Vec<Py<PyAny>>,
+}
+
+/// Compares the values of `namespace` with those of `before`, puts old objects back where they can
+/// stay, and says what changed, sorted. `changed_before` are the objects that other modules' reruns
+/// changed in place.
+pub(super) fn unify<'py>(
+    namespace: &Bound<'py, PyDict>,
+    before: &Bound<'py, PyDict>,
+    changed_before: &[Py<PyAny>],
+) -> PyResult<Changes> {
+    // What a collection would run is the user's.
+    let paused = Paused::begin();
+    let Ok((matcher, roots, applied)) = keep(namespace, before) else {
+        // CPython refused what it was expected to allow: everything stays new.
+        return Ok(everything(namespace, before));
+    };
+    put_back(&matcher, namespace)?;
+    let mut names = changed_names(&matcher, &roots, namespace, before)?;
+
+    let mut in_place: FxHashSet<usize> = addresses(&applied.in_place);
+    in_place.extend(changed_before.iter().map(|object| object.as_ptr() as usize));
+    if !in_place.is_empty() {
+        names.extend(Reach::of(namespace)?.names_to(&in_place)?);
+        names.sort_unstable();
+        names.dedup();
+    }
+    drop(paused);
+    forget_results(&applied, !names.is_empty());
+    apply::free_classes(&matcher);
+    let Applied {
+        in_place,
+        mut units,
+        ..
+    } = applied;
+    units.sort_unstable();
+    units.dedup();
+    let unbind = |objects: Vec<Bound<'py, PyAny>>| objects.into_iter().map(Bound::unbind).collect();
+    Ok(Changes {
+        names,
+        units,
+        in_place: unbind(in_place),
+    })
+}
+
+/// Finds what can stay, and makes it equal to what gives way to it.
+fn keep<'py>(
+    namespace: &Bound<'py, PyDict>,
+    before: &Bound<'py, PyDict>,
+) -> PyResult<(Matcher<'py>, Vec<Root<'py>>, Applied<'py>)> {
+    let (mut matcher, mut roots) = match_all(namespace, before)?;
+    let (mut turns, has_lost) = Proof::run(&mut matcher)?;
+    if has_lost {
+        drop((matcher, turns));
+        forget_garbage(namespace.py())?;
+        (matcher, roots) = match_all(namespace, before)?;
+        (turns, _) = Proof::run(&mut matcher)?;
+    }
+    let applied = apply::apply(&matcher, &turns)?;
+    Ok((matcher, roots, applied))
+}
+
+/// A name and what the comparison of its values found.
+type Root<'py> = (Bound<'py, PyString>, Match);
+
+/// Definitions first: other values are made of them.
+fn match_all<'py>(
+    namespace: &Bound<'py, PyDict>,
+    before: &Bound<'py, PyDict>,
+) -> PyResult<(Matcher<'py>, Vec<Root<'py>>)> {
+    let mut matcher = Matcher::new(namespace.clone())?;
+    let mut roots = Vec::new();
+    for definitions in [true, false] {
+        for (name, old) in before {
+            let Ok(name) = name.cast_into::<PyString>() else {
+                continue;
+            };
+            let is_definition =
+                old.is_instance_of::<PyFunction>() || old.is_instance_of::<PyType>();
+            if is_definition != definitions || MACHINERY.contains(&&*name.to_cow()?) {
+                continue;
+            }
+            if let Some(new) = namespace.get_item(&name)? {
+                let found = matcher.compare(&old, &new)?;
+                roots.push((name, found));
+            }
+        }
+    }
+    Ok((matcher, roots))
+}
+
+/// Every name that holds a new object whose pair lasted gets the old one.
+fn put_back<'py>(matcher: &Matcher<'py>, namespace: &Bound<'py, PyDict>) -> PyResult<()> {
+    for (name, value) in namespace.copy()? {
+        if let Some(id) = matcher.pair_of(value.as_ptr()) {
+            let pair = &matcher.pairs[id.0];
+            if pair.is_alive {
+                namespace.set_item(name, &pair.old)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn changed_names<'py>(
+    matcher: &Matcher<'py>,
+    roots: &[Root<'py>],
+    namespace: &Bound<'py, PyDict>,
+    before: &Bound<'py, PyDict>,
+) -> PyResult<Vec<String>> {
+    let mut names = Vec::new();
+    for (name, found) in roots {
+        let is_kept = match found {
+            Match::Same => true,
+            Match::Pair(id) => matcher.pairs[id.0].is_alive,
+            Match::Different => false,
+        };
+        if !is_kept {
+            names.push(name.to_cow()?.into_owned());
+        }
+    }
+    for (one, other) in [(before, namespace), (namespace, before)] {
+        for name in one.keys() {
+            if !other.contains(&name)?
+                && let Ok(name) = name.extract::<String>()
+                && !MACHINERY.contains(&name.as_str())
+            {
+                names.push(name);
+            }
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// What is said when nothing could be kept.
+fn everything(namespace: &Bound<'_, PyDict>, before: &Bound<'_, PyDict>) -> Changes {
+    let mut names: Vec<String> = Vec::new();
+    for name in namespace.keys().iter().chain(before.keys().iter()) {
+        if let Ok(name) = name.extract::<String>()
+            && !MACHINERY.contains(&name.as_str())
+        {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    names.dedup();
+    Changes {
+        names,
+        ..Changes::default()
+    }
+}
+
+fn addresses(objects: &[Bound<'_, PyAny>]) -> FxHashSet<usize> {
+    objects
+        .iter()
+        .map(|object| object.as_ptr() as usize)
+        .collect()
+}
+
+/// Caches that stayed hold results of code that may do something else now.
+fn forget_results(applied: &Applied<'_>, names_changed: bool) {
+    if names_changed || !applied.patched.is_empty() || !applied.in_place.is_empty() {
+        for (memory, method) in &applied.memories {
+            // A cache without a way to clear it keeps what it has.
+            let _ = memory.call_method0(*method);
+        }
+    }
+}
+
+/// Lets go of what only looks like a holder: classes that their own decorators replaced, and what
+/// `typing` remembers of the last subscriptions.
+fn forget_garbage(py: Python<'_>) -> PyResult<()> {
+    let modules = py.import("sys")?.getattr("modules")?;
+    if modules.contains("typing")?
+        && let Some(memories) = modules.get_item("typing")?.getattr_opt("_cleanups")?
+    {
+        for forget in memories.try_iter()? {
+            forget?.call0()?;
+        }
+    }
+    py.import("gc")?.call_method1("collect", (1,))?;
+    Ok(())
+}
+
+/// No collection starts by itself while this lives.
+struct Paused {
+    was_on: bool,
+}
+
+impl Paused {
+    fn begin() -> Self {
+        // SAFETY: the thread is attached: every caller holds objects of the interpreter.
+        let was_on = unsafe { ffi::PyGC_Disable() } != 0;
+        Self { was_on }
+    }
+}
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        if self.was_on {
+            // SAFETY: as above.
+            unsafe { ffi::PyGC_Enable() };
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Ignore files that change while the watcher runs.
+//!
+//! They are in three places: in a watched directory, above the roots, and in the `.git/info` of a
+//! repository, which is watched for nothing else.
+
+use super::Core;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+impl Core {
+    /// Reads the rules above `root` and keeps an eye on them.
+    pub(super) fn read_rules_above(&mut self, root: &Path) {
+        let above = self.matcher.ruling_above(&*self.files, root);
+        for dir in above {
+            let rules = self.matcher.read_rules(&*self.files, dir);
+            self.matcher.set_rules(dir, rules);
+            self.ruling.insert(dir.to_owned());
+            self.watch_own_rules(dir);
+        }
+    }
+
+    /// Watches the ignore file that the repository in `dir` keeps to itself, if there is one.
+    pub(super) fn watch_own_rules(&mut self, dir: &Path) {
+        let Some(own) = self.matcher.rule_dir(&*self.files, dir) else {
+            return;
+        };
+        if !self.rule_dirs.contains(&own) {
+            self.sources.watch(&[&own]);
+            self.rule_dirs.insert(own);
+            self.narrow();
+        }
+    }
+
+    pub(super) fn watch_rule_dirs(&mut self) {
+        let dirs: Vec<PathBuf> = self.rule_dirs.iter().cloned().collect();
+        let dirs: Vec<&Path> = dirs.iter().map(PathBuf::as_path).collect();
+        self.sources.watch(&dirs);
+    }
+
+    /// If `path` is an ignore file: looks at what it covers again, with its new rules.
+    pub(super) fn rules_changed(&mut self, now: Duration, path: &Path) {
+        let Some(dir) = self.matcher.ruled_by(path) else {
+            return;
+        };
+        let covered = if self.table.is_live(dir) {
+            vec![dir.to_owned()]
+        } else if self.ruling.contains(dir) {
+            let mut roots = self.roots.paths();
+            roots.retain(|root| root.starts_with(dir) && self.table.is_live(root));
+            roots
+        } else {
+            return;
+        };
+        let rules = self.matcher.read_rules(&*self.files, dir);
+        self.matcher.set_rules(dir, rules);
+        for dir in covered {
+            if let Some(root) = self.roots.of(&dir) {
+                self.forget_ignored(&root, &dir);
+                self.adopt(now, &dir, false);
+            }
+        }
+    }
+
+    /// Forgets what the filter leaves out now, without a word: it still exists.
+    fn forget_ignored(&mut self, root: &Path, dir: &Path) {
+        for dir in self.table.dirs_at(dir) {
+            if dir != *root && self.table.contains_dir(&dir) && !self.matcher.dir(root, &dir, None)
+            {
+                let below = self.table.dirs_at(&dir);
+                let below: Vec<&Path> = below.iter().map(PathBuf::as_path).collect();
+                self.sources.unwatch(&below);
+                self.table.forget(&dir);
+                self.debouncer.forget(|path| path.starts_with(&dir));
+            }
+        }
+        for file in self.table.files_below(dir) {
+            if !self.roots.contains(&file) && !self.matcher.file(root, &file, None) {
+                self.table.remove(&file);
+                self.debouncer.forget(|path| path == file);
+            }
+        }
+    }
+}
