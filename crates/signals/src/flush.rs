@@ -169,7 +169,9 @@ impl Inner {
         let before = self.ctx.get();
         self.depth.set(1);
         loop {
-            self.commit_touched(&mut panic);
+            if !self.touched(|t| t.is_empty()) {
+                self.commit_touched(&mut panic);
+            }
             if !self.g(|g| g.has_queued()) {
                 break;
             }

@@ -218,6 +218,9 @@ impl<T: 'static> Raw<T> {
     where
         T: Clone,
     {
+        if is_plain::<T>() && self.rt.run_if_dirty(self.id) && self.ready(track).is_some() {
+            return self.copy();
+        }
         match self.get(track) {
             Ok(value) => value,
             Err(error) => self.raise(error),

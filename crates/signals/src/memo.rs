@@ -12,9 +12,9 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use crate::cold::Failure;
 use crate::equality::{ByPartialEq, Equality};
 use crate::error::Error;
-use crate::graph::{COMPUTATION, Cycle, DIRTY, NodeId, settle};
+use crate::graph::{CHECKING, COMPUTATION, Cycle, DIRTY, KIND, NodeId, RUNNING, settle};
 use crate::handle::Raw;
-use crate::runtime::{Ctx, Cx, Inner, NOBODY};
+use crate::runtime::{Ctx, Cx, Inner, NOBODY, NONE};
 use crate::slot::{Kind, VTable, flag};
 
 #[repr(C)]
@@ -223,6 +223,21 @@ impl Inner {
         let replaced = self.cold.borrow_mut().errors.insert(id.index, failure);
         self.failing.set(id);
         drop(replaced);
+    }
+
+    /// Runs a memo that is surely due, which needs no walk; `false` if it is not, or if effects have
+    /// to run after it.
+    #[inline(never)]
+    pub(crate) fn run_if_dirty(&'static self, id: NodeId) -> bool {
+        let ready = |flags: u32| flags & (KIND | DIRTY | RUNNING | CHECKING) == COMPUTATION | DIRTY;
+        if self.ctx.get().memo == NONE || self.observed.get() || !self.flags(id).is_some_and(ready) {
+            return false;
+        }
+        let run = AssertUnwindSafe(|| self.run(id));
+        if let Err(panic) = self.with_stack(|| catch_unwind(run)) {
+            self.settle_panic(panic);
+        }
+        true
     }
 
     /// Settles a computation. A panic of a memo on the way becomes that memo's result, and the walk

@@ -107,8 +107,7 @@ impl Graph {
 
     /// Direct readers become dirty, those beyond pending.
     ///
-    /// Inlined where runs end: nearly always a walk waits for the result, and all readers are
-    /// marked already.
+    /// Inlined where runs end: nearly always a walk or a running reader waits for the result.
     #[inline]
     pub(crate) fn changed(&mut self, index: u32) {
         let mut link = self.node(index).subs;
@@ -119,10 +118,11 @@ impl Graph {
             let edge = self.edge(link);
             let (sub, next) = (edge.sub, edge.next_sub);
             let flags = self.node(sub).flags;
-            if !is_waiting(flags) {
+            if is_waiting(flags) {
+                self.node_mut(sub).flags = flags | DIRTY;
+            } else if flags & RUNNING == 0 || self.was_read(index, sub) {
                 return self.mark_readers::<false>(link);
             }
-            self.node_mut(sub).flags = flags | DIRTY;
             link = next;
         }
     }
@@ -194,7 +194,10 @@ impl Graph {
     fn mark_one<const RECORDING: bool>(&mut self, dep: u32, sub: u32, mark: u32) -> bool {
         let flags = self.node(sub).flags;
         if flags & (MARKED | RUNNING | QUEUED) != 0 {
-            return self.mark_again(dep, sub, mark);
+            let nothing_new = flags & mark != 0
+                && flags & (RUNNING | FAILED) == 0
+                && flags & (WATCHED | QUEUED) != WATCHED;
+            return !nothing_new && self.mark_again(dep, sub, mark);
         }
         if RECORDING {
             self.record_cause(dep, sub);
@@ -209,12 +212,18 @@ impl Graph {
         true
     }
 
+    /// Whether the current run of `sub` may have read `dep`: it has if nobody read it since.
+    #[inline]
+    fn was_read(&self, dep: u32, sub: u32) -> bool {
+        self.node(dep).read_stamp >= self.node(sub).run_stamp
+    }
+
     /// [`Graph::mark_one`] for a reader that is running, marked or queued already.
     #[inline(never)]
     fn mark_again(&mut self, dep: u32, sub: u32, mark: u32) -> bool {
         let flags = self.node(sub).flags;
         if flags & RUNNING != 0 {
-            if self.node(dep).read_stamp >= self.node(sub).run_stamp {
+            if self.was_read(dep, sub) {
                 self.node_mut(sub).flags = flags | mark;
             }
             return false;
