@@ -31,4 +31,5 @@ mod shadowed;
 #[cfg(unix)]
 mod signals;
 mod state;
+mod threads;
 mod tidy;

@@ -182,3 +182,18 @@ fn a_name_that_a_star_import_no_longer_brings_is_gone() {
     hmr.save("low.py", "Z = 1\n")
         .expect(&["low", "m", "main"], &["V False 1"]);
 }
+
+#[test]
+fn a_class_body_does_not_find_a_name_that_the_source_dropped_beside_a_star_import() {
+    let project = Project::new(&[
+        ("stars.py", "STAR = 1\n"),
+        ("m.py", "X = 1\nfrom stars import *\nclass K:\n    A = X\n"),
+        ("main.py", "import m\nprint('V', m.K.A, m.STAR)\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1 1");
+    hmr.save("m.py", "from stars import *\nclass K:\n    A = X\n")
+        .expect_failure("m", "NameError");
+    hmr.save("m.py", "X = 2\nfrom stars import *\nclass K:\n    A = X\n")
+        .expect(&["m", "main"], &["V 2 1"]);
+}

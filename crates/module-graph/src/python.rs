@@ -13,7 +13,7 @@
 //! | `settle` | drives the graph core: which module runs next |
 //! | `cycles` | what circular imports may see of each other |
 //! | `finder`, `loader`, `bytecode`, `source` | from a module's name to its code |
-//! | `module_type`, `reads` | which name was read, by whom |
+//! | `module_type`, `reads`, `threads` | which name was read, by whom |
 //! | `code_diff`, `patch`, `live` | edits that reach live functions without a run |
 //! | `calls`, `units`, `opcodes` | which definition was executed, and what that needs |
 //! | `inputs`, `stamp` | what was read besides modules, and whether it changed |
@@ -64,6 +64,7 @@ mod run;
 mod settle;
 mod source;
 mod stamp;
+mod threads;
 mod unify;
 mod units;
 

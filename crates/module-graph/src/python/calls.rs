@@ -51,7 +51,7 @@ impl Engine {
     }
 
     /// The load of `reader` executes `code` for the first time.
-    fn first_call(&self, reader: ModuleId, code: &Bound<'_, PyAny>) -> PyResult<()> {
+    pub(super) fn first_call(&self, reader: ModuleId, code: &Bound<'_, PyAny>) -> PyResult<()> {
         let known = self.state().codes.get(&(code.as_ptr() as usize)).copied();
         let Some(of) = known else { return Ok(()) };
         let unit = units::name_of(code)?;

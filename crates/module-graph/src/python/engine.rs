@@ -20,7 +20,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::{
     audit, bindings::Bindings, bytecode::Bytecode, calls, cycles::Circle, entry::Entry, errors,
     finder::Finder, frames, inputs::Inputs, module_type, own, probes::Probes, reads, roots::Roots,
-    settle, stamp::FileStamp,
+    settle, stamp::FileStamp, threads,
 };
 use crate::{ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Update};
 
@@ -275,6 +275,7 @@ impl Engine {
     pub fn install(py: Python<'_>, roots: Roots) -> Result<&'static Self, InstallError> {
         own::remember_search_path(py)?;
         calls::install(py)?;
+        threads::install(py)?;
         let builtins = py.import("builtins")?;
         let engine = Self {
             state: Mutex::default(),
@@ -427,13 +428,8 @@ impl Engine {
         let Ok(text) = name.to_str() else {
             return Answer::Unknown;
         };
-        let what = match text {
-            "__spec__" => Read::Module,
-            "__dict__" => Read::Everything,
-            "__name__" | "__path__" | "__loader__" | "__package__" | "__class__" => {
-                return Answer::Known;
-            }
-            name => Read::Name(name),
+        let Some(what) = read_meant_by(text) else {
+            return Answer::Known;
         };
         let waits = {
             let state = self.state();
@@ -465,6 +461,23 @@ impl Engine {
                 None => Answer::Known,
             },
             _ => Answer::Known,
+        }
+    }
+
+    /// A thread that has helped the load of `reader` has read `name` of the module at this address.
+    pub(super) fn read_by_helper(
+        &self,
+        reader: ModuleId,
+        module: usize,
+        name: &Bound<'_, PyString>,
+    ) {
+        let Ok(text) = name.to_str() else { return };
+        let Some(what) = read_meant_by(text) else {
+            return;
+        };
+        let mut state = self.state();
+        if let Some(of) = state.module_at(module).filter(|&of| of != reader) {
+            state.graph.read(reader, of, what);
         }
     }
 
@@ -514,5 +527,16 @@ impl Engine {
         let mut folders: Vec<_> = state.graph.folders().map(Path::to_path_buf).collect();
         folders.sort_unstable();
         folders
+    }
+}
+
+/// What somebody reads who looks up the attribute `name` of a module; `None` for what the import
+/// system looks at.
+fn read_meant_by(name: &str) -> Option<Read<'_>> {
+    match name {
+        "__spec__" => Some(Read::Module),
+        "__dict__" => Some(Read::Everything),
+        "__name__" | "__path__" | "__loader__" | "__package__" | "__class__" => None,
+        name => Some(Read::Name(name)),
     }
 }

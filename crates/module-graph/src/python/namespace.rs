@@ -2,7 +2,7 @@
 //!
 //! A rerun executes in the module's own dict, which is never cleared: other threads see an old or a
 //! new value, never a missing name. Afterwards the names are compared one by one with those from
-//! before ([`unify`](super::unify)), and what can stay gets its old object back, so that everybody
+//! before ([`unify`]), and what can stay gets its old object back, so that everybody
 //! who holds one still holds the module's.
 
 use pyo3::{prelude::*, types::PyDict};
@@ -82,21 +82,25 @@ impl<'py> Snapshot<'py> {
         Ok(bound)
     }
 
-    /// Takes out names that the new source does not bind anywhere, before it runs: code that still
-    /// uses one must fail, as it would in a fresh start. [`restore`](Self::restore) undoes it.
-    pub(super) fn drop_unbound(&self, bound: &FxHashSet<String>, new: &Bindings) -> PyResult<()> {
-        if new.star_import || new.reflects {
+    /// Takes out names of the last run that the `new` source does not bind anywhere, before it runs:
+    /// code that still uses one must fail, as it would in a fresh start. Where the new source has a
+    /// star import, which may bind any name, those go that the `old` source itself had bound.
+    /// [`restore`](Self::restore) undoes it.
+    pub(super) fn drop_unbound(
+        &self,
+        bound: &FxHashSet<String>,
+        old: &Bindings,
+        new: &Bindings,
+    ) -> PyResult<()> {
+        if new.reflects {
             return Ok(());
         }
-        let is_unbound =
-            |name: &String| !new.top_level.contains(name) && !new.global.contains(name);
-        self.drop_stale(
-            &bound
-                .iter()
-                .filter(|name| is_unbound(name))
-                .cloned()
-                .collect(),
-        )
+        let is_unbound = |name: &&String| {
+            !new.top_level.contains(*name)
+                && !new.global.contains(*name)
+                && (!new.star_import || old.top_level.contains(*name))
+        };
+        self.drop_stale(&bound.iter().filter(is_unbound).cloned().collect())
     }
 
     /// Puts every name back to what it was. Names that the failed run added go, but submodules, which

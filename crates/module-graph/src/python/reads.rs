@@ -2,7 +2,8 @@
 //!
 //! Each load of a module has a frame here while it runs; frames nest as imports do. A read or a call
 //! is told to the engine the first time that a load makes it and costs one hash lookup after that.
-//! What other threads read is not charged to whoever happens to be loading.
+//! What other threads read is not charged to whoever happens to be loading, unless the load has
+//! started them; see `threads`.
 //!
 //! Kept true: frames live on the heap and leave the list by identity, so that code which switches
 //! stacks (greenlets) may charge a read to the wrong load but never touches one that has ended. A
@@ -13,12 +14,15 @@
 )]
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     collections::hash_map::Entry,
     panic::{AssertUnwindSafe, catch_unwind},
     ptr,
     rc::Rc,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use pyo3::{exceptions::PyAttributeError, ffi, prelude::*, types::PyString};
@@ -27,6 +31,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::{
     calls,
     engine::{Answer, Engine},
+    threads::{self, Ticket},
 };
 use crate::ModuleId;
 
@@ -47,6 +52,8 @@ struct Load {
     /// The code objects that it has executed, by address. They are held, so that no other one gets
     /// the address meanwhile.
     executed: RefCell<FxHashMap<usize, Py<PyAny>>>,
+    /// For the threads that it has started.
+    ticket: OnceCell<Arc<Ticket>>,
 }
 
 /// Runs `body` as the load of `module`: what it reads and executes on this thread is the module's.
@@ -84,6 +91,7 @@ impl Frame {
             seen: RefCell::default(),
             names: RefCell::default(),
             executed: RefCell::default(),
+            ticket: OnceCell::new(),
         });
         let is_first = LOADS.with_borrow_mut(|loads| {
             loads.push(Rc::clone(&load));
@@ -104,6 +112,9 @@ impl Drop for Frame {
             loads.retain(|load| !Rc::ptr_eq(load, &self.0));
             loads.last().map_or(ptr::null(), Rc::as_ptr)
         });
+        if let Some(ticket) = self.0.ticket.get() {
+            ticket.close();
+        }
         if last.is_null() {
             LOADING_THREADS.fetch_sub(1, Ordering::Relaxed);
         }
@@ -114,6 +125,13 @@ impl Drop for Frame {
 /// The module that is loading on this thread.
 pub(super) fn current() -> Option<ModuleId> {
     current_load().map(|load| load.module)
+}
+
+/// What a thread gets that the load on this thread starts.
+pub(super) fn ticket() -> Option<Arc<Ticket>> {
+    let load = current_load()?;
+    let ticket = load.ticket.get_or_init(|| Ticket::new(load.module));
+    Some(Arc::clone(ticket))
 }
 
 /// How many threads have a load at this moment.
@@ -129,7 +147,11 @@ pub(super) fn loading_threads() -> usize {
 /// The thread is attached to the interpreter; `code` is a live object.
 #[inline]
 pub(super) unsafe fn executes(code: *mut ffi::PyObject) -> Option<ModuleId> {
-    let load = current_load()?;
+    let Some(load) = current_load() else {
+        // SAFETY: the caller's promise.
+        unsafe { threads::executes(code) };
+        return None;
+    };
     match load.executed.borrow_mut().entry(code as usize) {
         Entry::Occupied(_) => None,
         Entry::Vacant(place) => {
@@ -173,6 +195,8 @@ pub(super) enum Noted {
 #[inline]
 pub(super) unsafe fn note(module: *mut ffi::PyObject, name: *mut ffi::PyObject) -> Noted {
     let Some(load) = current_load() else {
+        // SAFETY: the caller's promise.
+        unsafe { threads::note(module, name) };
         return Noted::LookUp;
     };
     if load

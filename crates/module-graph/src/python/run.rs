@@ -74,7 +74,10 @@ impl Engine {
         });
         match run {
             Ok(changed) => {
-                self.report(id, Reason::Imported, changed);
+                // What a thread of the program imports meanwhile is not the update's doing.
+                if reads::current().is_some() {
+                    self.report(id, Reason::Imported, changed);
+                }
                 Ok(())
             }
             Err(error) => {
@@ -223,7 +226,7 @@ impl Engine {
                 Some(bound) => bound,
                 None => before.bound_by_first_run(&old)?,
             };
-            before.drop_unbound(&bound, &new)?;
+            before.drop_unbound(&bound, &old, &new)?;
             let is_outdated = |name: &String| !new.global.contains(name) && !is_special(name);
             let outdated = bound
                 .iter()

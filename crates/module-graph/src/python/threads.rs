@@ -1,0 +1,243 @@
+//! Threads that a load starts and waits for: they compute for it.
+//!
+//! What such a thread reads and executes is the load's, if the thread has ended before the load
+//! does: its result may be among the module's values. A thread that is still running by then, a
+//! worker or a server, has given the load nothing to depend on.
+//!
+//! Kept true: a thread belongs to the one run of a load that started it, not to the next.
+#![expect(
+    unsafe_code,
+    reason = "called for each attribute read, below what pyo3 can express"
+)]
+
+use std::{
+    cell::RefCell,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use pyo3::{
+    ffi,
+    prelude::*,
+    types::{PyDict, PyString, PyTuple},
+};
+use rustc_hash::FxHashSet;
+
+use super::{engine::Engine, reads};
+use crate::ModuleId;
+
+/// One run of a load, for the threads that it starts.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    module: ModuleId,
+    is_open: AtomicBool,
+}
+
+impl Ticket {
+    /// For the run of `module` that is under way.
+    pub(super) fn new(module: ModuleId) -> Arc<Self> {
+        let is_open = AtomicBool::new(true);
+        Arc::new(Self { module, is_open })
+    }
+
+    /// The run has ended.
+    pub(super) fn close(&self) {
+        self.is_open.store(false, Ordering::Release);
+    }
+
+    fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::Acquire)
+    }
+}
+
+/// What this thread has done for a load so far.
+struct Helper {
+    ticket: Arc<Ticket>,
+    seen: FxHashSet<(usize, usize)>,
+    reads: Vec<(Py<PyAny>, Py<PyString>)>,
+    /// In order. They are held, so that no other one gets an address that is in `known` meanwhile.
+    executed: Vec<Py<PyAny>>,
+    known: FxHashSet<usize>,
+}
+
+thread_local! {
+    static HELPER: RefCell<Option<Helper>> = const { RefCell::new(None) };
+}
+
+/// Lets threads that are started from now on help the load that starts them.
+pub(super) fn install(py: Python<'_>) -> PyResult<()> {
+    let modules = py
+        .import("sys")?
+        .getattr("modules")?
+        .cast_into::<PyDict>()?;
+    // `threading` keeps functions of `_thread` under names of its own.
+    for (home, name) in [
+        ("_thread", "start_new_thread"),
+        ("_thread", "start_joinable_thread"),
+        ("threading", "_start_new_thread"),
+        ("threading", "_start_joinable_thread"),
+    ] {
+        let home = if home == "_thread" {
+            py.import(home)?.dict()
+        } else {
+            match modules.get_item(home)? {
+                Some(home) => home.cast_into::<PyModule>()?.dict(),
+                None => continue,
+            }
+        };
+        if let Some(original) = home.get_item(name)?
+            && !original.is_instance_of::<Starter>()
+        {
+            let original = original.unbind();
+            home.set_item(name, Starter { original })?;
+        }
+    }
+    Ok(())
+}
+
+/// Stands for a function that starts a thread.
+#[pyclass(frozen, module = "_thread", name = "builtin_function_or_method")]
+struct Starter {
+    original: Py<PyAny>,
+}
+
+#[pymethods]
+impl Starter {
+    #[pyo3(signature = (*arguments, **options))]
+    fn __call__<'py>(
+        &self,
+        arguments: Bound<'py, PyTuple>,
+        options: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = arguments.py();
+        let original = self.original.bind(py);
+        let Some(ticket) = reads::ticket().or_else(own_ticket) else {
+            return original.call(arguments, options.as_ref());
+        };
+        let mut arguments: Vec<_> = arguments.iter().collect();
+        if let Some(function) = arguments.first_mut()
+            && function.is_callable()
+        {
+            let helping = Helping {
+                function: function.clone().unbind(),
+                ticket,
+            };
+            *function = Bound::new(py, helping)?.into_any();
+        }
+        original.call(PyTuple::new(py, arguments)?, options.as_ref())
+    }
+
+    fn __getattr__<'py>(&self, name: Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+        self.original.bind(name.py()).getattr(name)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.original.bind(py).repr()?.to_string())
+    }
+}
+
+/// What a thread runs that a load has started.
+#[pyclass(frozen, module = "hmr")]
+struct Helping {
+    function: Py<PyAny>,
+    ticket: Arc<Ticket>,
+}
+
+#[pymethods]
+impl Helping {
+    #[pyo3(signature = (*arguments, **options))]
+    fn __call__<'py>(
+        &self,
+        arguments: Bound<'py, PyTuple>,
+        options: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = arguments.py();
+        HELPER.set(Some(Helper {
+            ticket: Arc::clone(&self.ticket),
+            seen: FxHashSet::default(),
+            reads: Vec::new(),
+            executed: Vec::new(),
+            known: FxHashSet::default(),
+        }));
+        let result = self.function.bind(py).call(arguments, options.as_ref());
+        // No lock and no borrow is held while what the helper holds is dropped.
+        if let Some(helper) = HELPER.take() {
+            helper.hand_over(py);
+        }
+        result
+    }
+}
+
+impl Helper {
+    /// Gives the load what the thread has done, if it still runs.
+    fn hand_over(self, py: Python<'_>) {
+        let Some(engine) = Engine::get().filter(|_| self.ticket.is_open()) else {
+            return;
+        };
+        let reader = self.ticket.module;
+        for (module, name) in &self.reads {
+            engine.read_by_helper(reader, module.as_ptr() as usize, name.bind(py));
+        }
+        for code in &self.executed {
+            // A name that cannot be read is no unit.
+            let _ = engine.first_call(reader, code.bind(py));
+        }
+    }
+}
+
+fn own_ticket() -> Option<Arc<Ticket>> {
+    HELPER.with_borrow(|helper| {
+        let ticket = &helper.as_ref()?.ticket;
+        ticket.is_open().then(|| Arc::clone(ticket))
+    })
+}
+
+/// Runs `note` on this thread's helper, if it helps a load that still runs.
+fn with_helper(note: impl FnOnce(&mut Helper)) {
+    // Borrowed already if what is noted here is looked at by CPython itself: nobody's read.
+    HELPER.with(|helper| {
+        if let Ok(mut helper) = helper.try_borrow_mut()
+            && let Some(helper) = helper.as_mut().filter(|helper| helper.ticket.is_open())
+        {
+            note(helper);
+        }
+    });
+}
+
+/// Notes that this thread reads `name` of `module`, if it helps a load.
+///
+/// # Safety
+///
+/// The thread is attached to the interpreter; `module` is a live object, `name` a live `str`.
+pub(super) unsafe fn note(module: *mut ffi::PyObject, name: *mut ffi::PyObject) {
+    with_helper(|helper| {
+        if helper.seen.insert((module as usize, name as usize)) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let py = Python::assume_attached();
+                let name = Bound::from_borrowed_ptr(py, name);
+                if let Ok(name) = name.cast_into::<PyString>() {
+                    let module = Bound::from_borrowed_ptr(py, module).unbind();
+                    helper.reads.push((module, name.unbind()));
+                }
+            }
+        }
+    });
+}
+
+/// Notes that this thread executes `code`, if it helps a load.
+///
+/// # Safety
+///
+/// The thread is attached to the interpreter; `code` is a live object.
+pub(super) unsafe fn executes(code: *mut ffi::PyObject) {
+    with_helper(|helper| {
+        if helper.known.insert(code as usize) {
+            // SAFETY: the caller's promise.
+            let code = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), code) };
+            helper.executed.push(code.unbind());
+        }
+    });
+}
