@@ -230,7 +230,8 @@ impl Inner {
     #[inline(never)]
     pub(crate) fn run_if_dirty(&'static self, id: NodeId) -> bool {
         let ready = |flags: u32| flags & (KIND | DIRTY | RUNNING | CHECKING) == COMPUTATION | DIRTY;
-        if self.ctx.get().memo == NONE || self.observed.get() || !self.flags(id).is_some_and(ready) {
+        let outside = self.depth.get() == 0 && self.ctx.get().memo == NONE;
+        if outside || self.observed.get() || !self.flags(id).is_some_and(ready) {
             return false;
         }
         let run = AssertUnwindSafe(|| self.run(id));
