@@ -181,14 +181,7 @@ fn make<F: FnMut() + 'static>(
     let fill = |data: *mut u8| unsafe { data.cast::<F>().write(f) };
     let vtable = &Table::<F>::VTABLE;
     let ctx = rt.ctx.get();
-    let id = rt.insert(
-        vtable,
-        COMPUTATION | DIRTY | WATCHED,
-        fill,
-        ctx.owner,
-        created,
-    );
-    rt.dispose_if_orphan(id);
+    let id = rt.insert(vtable, COMPUTATION | DIRTY | WATCHED, fill, created);
     if ctx.memo != NONE {
         rt.g(|g| g.requeue(id.index));
         return Ok(Effect { rt, id });

@@ -146,11 +146,18 @@ impl Inner {
     /// Ends a batch; the outermost one flushes.
     pub(crate) fn leave_batch(&'static self) -> Result<(), FlushError> {
         self.depth.set(self.depth.get() - 1);
-        if self.depth.get() == 0 {
-            self.flush()
-        } else {
-            Ok(())
+        if self.depth.get() > 0 || self.is_quiet() {
+            return Ok(());
         }
+        self.flush()
+    }
+
+    /// Whether a flush would find nothing to do.
+    #[inline]
+    fn is_quiet(&self) -> bool {
+        self.touched(|t| t.is_empty())
+            && !self.g(|g| g.has_queued())
+            && self.kept_panic.borrow().is_none()
     }
 
     /// After a write outside of any batch, or a memo that made effects.

@@ -380,14 +380,7 @@ where
         unsafe { data.cast::<Block<T, F, E>>().write(block) };
     };
     let vtable = &Table::<T, F, E>::VTABLE;
-    let id = rt.insert(
-        vtable,
-        COMPUTATION | DIRTY,
-        fill,
-        rt.ctx.get().owner,
-        created,
-    );
-    rt.dispose_if_orphan(id);
+    let id = rt.insert(vtable, COMPUTATION | DIRTY, fill, created);
     Memo {
         raw: Raw::new(rt, id),
     }

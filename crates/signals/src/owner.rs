@@ -8,9 +8,9 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
-use crate::graph::{COMPUTATION, KIND, NodeId, RUNNING};
+use crate::graph::{NodeId, RUNNING};
 use crate::runtime::{Ctx, Inner, NOBODY, NONE};
-use crate::slot::{Slot, VTable, flag};
+use crate::slot::{VTable, flag};
 
 pub(crate) type Panic = Box<dyn Any + Send>;
 type Site = Option<&'static Location<'static>>;
@@ -27,43 +27,6 @@ pub(crate) fn keep_first<R>(first: &mut Option<Panic>, result: Result<R, Panic>)
 }
 
 impl Inner {
-    /// Links a new node as the newest child of its owner. A node whose owner has gone (it was
-    /// disposed during its own run) goes to the root, and goes when that run ends.
-    #[inline]
-    pub(crate) fn attach(&self, slot: &mut Slot, id: NodeId, owner: NodeId) {
-        let owner = if self.flags(owner).is_some() {
-            owner
-        } else {
-            self.root.get()
-        };
-        let flags = self.g(|g| {
-            let node = g.node_mut(owner.index);
-            node.flags |= flag::OWNS;
-            node.flags
-        });
-        if flags & flag::NESTED != 0 || flags & KIND == COMPUTATION {
-            self.set_flags(id.index, flag::NESTED, 0);
-        }
-        self.slots(|slots| {
-            let first = std::mem::replace(&mut slots[owner.index()].child, id.index);
-            slot.parent = owner.index;
-            slot.older = first;
-            if first != NONE {
-                slots[first as usize].newer = id.index;
-            }
-        });
-    }
-
-    /// If the computation that is running was disposed: disposes `id` once the run is over.
-    #[inline]
-    pub(crate) fn dispose_if_orphan(&'static self, id: NodeId) {
-        let owner = self.ctx.get().owner;
-        if owner.index != NONE && self.flags(owner).is_none() {
-            let cleanup = Box::new(move || self.dispose(id, None));
-            self.cold.borrow_mut().late.push(cleanup);
-        }
-    }
-
     /// Disposes a node with all it owns, as a batch; rethrows the first panic at the end.
     pub(crate) fn dispose(&'static self, id: NodeId, at: Site) {
         if self.flags(id).is_none() {

@@ -21,7 +21,7 @@ use crate::cold::Cold;
 use crate::error::{Error, Place};
 use crate::graph::{Graph, NodeId, SOURCE, State};
 use crate::slab::Slab;
-use crate::slot::{Slot, VTable};
+use crate::slot::Slot;
 
 /// Who is asking. Saved and restored around every piece of user code.
 #[derive(Clone, Copy)]
@@ -134,7 +134,7 @@ impl Runtime {
             }))
         });
         rt.alive.set(true);
-        let root = rt.insert(crate::scope::VTABLE, SOURCE, |_| {}, NOBODY, Location::caller());
+        let root = rt.insert(crate::scope::VTABLE, SOURCE, |_| {}, Location::caller());
         rt.root.set(root);
         rt.ctx.set(Ctx {
             owner: root,
@@ -276,42 +276,6 @@ impl Inner {
             let node = g.node_mut(index);
             node.flags = node.flags & !off | on;
         });
-    }
-
-    /// Makes a node: a block that `fill` initialises, a place in the graph, and an owner.
-    #[inline]
-    pub(crate) fn insert(
-        &self,
-        vtable: &'static VTable,
-        graph_flags: u32,
-        fill: impl FnOnce(*mut u8),
-        owner: NodeId,
-        created: &'static Location<'static>,
-    ) -> NodeId {
-        let data = self.slab(|slab| slab.alloc(vtable.layout));
-        fill(data);
-        let id = self.g(|g| g.add(graph_flags));
-        let mut slot = Slot {
-            data,
-            vtable,
-            created,
-            parent: NONE,
-            child: NONE,
-            older: NONE,
-            newer: NONE,
-        };
-        if owner.index != NONE {
-            self.attach(&mut slot, id, owner);
-        }
-        self.slots(|slots| {
-            let index = id.index();
-            if index == slots.len() {
-                slots.push(slot);
-            } else {
-                slots[index] = slot;
-            }
-        });
-        id
     }
 
     /// What is known about the node that `id` named.

@@ -268,13 +268,16 @@ impl Graph {
         reason = "the body of the one loop in `settle_marked`; through a call its result would go over memory"
     )]
     fn step(&mut self, base: usize, eager: bool) -> Step {
-        'frame: loop {
-            let top = self.stack.len();
+        loop {
+            let mut top = self.stack.len();
             if top <= base {
                 return Step::Done;
             }
-            let Frame { node: index, mut link } = self.stack[top - 1];
-            let flags = self.node(index).flags;
+            let Frame {
+                node: mut index,
+                mut link,
+            } = self.stack[top - 1];
+            let mut flags = self.node(index).flags;
             if flags & CHECKING == 0 {
                 // Somebody settled, ran or removed it while user code was running.
                 self.stack.pop();
@@ -292,20 +295,28 @@ impl Graph {
                 let edge = *self.edge(link);
                 // Advance first: each dependency is looked at once, also one that stays dirty.
                 link = edge.next_dep;
-                let flags = self.node(edge.dep).flags;
-                if flags & (MARKED | RUNNING | OUTPUT) == 0 {
+                let found = self.node(edge.dep).flags;
+                if found & (MARKED | RUNNING | OUTPUT) == 0 {
                     continue;
                 }
                 self.stack[top - 1].link = link;
-                if flags & (KIND | DIRTY | RUNNING | CHECKING) == COMPUTATION {
-                    self.push_frame(edge.dep);
-                    continue 'frame;
+                if found & (KIND | DIRTY | RUNNING | CHECKING) == COMPUTATION {
+                    // Down, with what is known of the new frame at hand.
+                    (index, flags) = (edge.dep, found | CHECKING);
+                    self.node_mut(index).flags = flags;
+                    link = self.node(index).deps;
+                    self.stack.push(Frame { node: index, link });
+                    top += 1;
+                    continue;
                 }
                 match self.look_at(edge.dep, index, eager) {
                     Look::Next => {}
-                    Look::Descend => continue 'frame,
+                    Look::Descend => break,
                     Look::Act(step) => return step,
                 }
+            }
+            if self.stack.len() > top {
+                continue;
             }
             self.pop_frame(index);
             if flags & DIRTY != 0 {
