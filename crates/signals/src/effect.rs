@@ -7,7 +7,6 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use crate::error::Error;
 use crate::flush::{FlushError, Restore};
 use crate::graph::{COMPUTATION, DIRTY, NodeId, WATCHED};
-use crate::memo::over;
 use crate::runtime::{Ctx, Cx, Inner, NONE};
 use crate::slot::{Kind, VTable, flag};
 
@@ -43,17 +42,14 @@ unsafe fn run<F: FnMut() + 'static>(block: *mut F, rt: &'static Inner, id: NodeI
         memo: NONE,
         owner: id,
     });
-    let end = End { rt, id, block };
+    let end = End { rt };
     // SAFETY: the node is running, so that nobody else touches its block: it is not run again, and
     // a disposal leaves the block to us.
     unsafe { (*block)() };
     std::mem::forget(end);
     if rt.flags_if_there(id).is_none() {
-        rt.g(|g| g.finish(id, false));
         rt.nobody_asks();
-        // SAFETY: the node was disposed while it ran, and `free` left the block to us.
-        let dropped = unsafe { rt.drop_block(block.cast(), &Table::<F>::VTABLE, true) };
-        return over(rt, dropped);
+        return rt.over(id);
     }
     rt.g(|g| g.finish_leaf(id.index, false));
     rt.ran(id, true);
@@ -61,17 +57,24 @@ unsafe fn run<F: FnMut() + 'static>(block: *mut F, rt: &'static Inner, id: NodeI
 
 /// The end of a run that unwinds. What was read so far is what the effect depends on: it runs again
 /// when that changes.
-struct End<F: FnMut() + 'static> {
+struct End {
     rt: &'static Inner,
-    id: NodeId,
-    block: *mut F,
 }
 
-impl<F: FnMut() + 'static> Drop for End<F> {
+impl Drop for End {
     #[cold]
     fn drop(&mut self) {
-        let (block, vtable) = (self.block.cast(), &Table::<F>::VTABLE);
-        self.rt.effect_unwound(self.id, block, vtable);
+        let rt = self.rt;
+        // Whatever ran inside has put back who is asking: it is the effect that unwinds.
+        let id = rt.ctx.get().owner;
+        rt.nobody_asks();
+        rt.raised_cycle.take();
+        if rt.flags(id).is_some() {
+            rt.g(|g| g.finish(id, false));
+        } else {
+            rt.over_quietly(id);
+        }
+        rt.ran(id, true);
     }
 }
 
@@ -84,20 +87,6 @@ impl Inner {
             self.keep_panic(panic);
         }
         self.flags(id).is_some()
-    }
-
-    #[cold]
-    fn effect_unwound(&'static self, id: NodeId, block: *mut u8, vtable: &'static VTable) {
-        self.nobody_asks();
-        self.g(|g| g.finish(id, false));
-        self.raised_cycle.take();
-        if self.flags(id).is_none() {
-            // SAFETY: the node was disposed while it ran, and `free` left the block to us. Further
-            // panics are dropped: the first one is on its way.
-            let _ = unsafe { self.drop_block(block, vtable, true) };
-            let _ = self.run_late();
-        }
-        self.ran(id, true);
     }
 }
 

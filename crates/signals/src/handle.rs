@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::flush::FlushError;
 use crate::graph::{COMPUTATION, DIRTY, KIND, MARKED, NodeId, RUNNING, SOURCE};
 use crate::runtime::{Inner, NONE};
-use crate::slot::{VTable, flag};
+use crate::slot::flag;
 
 /// Names a node whose block begins with a `T`.
 ///
@@ -175,11 +175,11 @@ impl<T: 'static> Raw<T> {
     #[inline]
     pub(crate) fn with<R>(&self, track: bool, f: impl FnOnce(&T) -> R) -> Result<R, Error> {
         let flags = self.prepare(track)?;
-        let slot = self.rt.slot(self.id.index);
+        let data = self.rt.data(self.id.index);
         let loan = Loan::new(self.rt, self.id, flag::LENT, flags);
         // SAFETY: by the invariant of `Raw` the block begins with a `T`, and INIT says that it is
         // there. The loan keeps it: writes, recomputes and disposal look at the flag.
-        let result = f(unsafe { &*slot.data.cast::<T>() });
+        let result = f(unsafe { &*data.cast::<T>() });
         drop(loan);
         Ok(result)
     }
@@ -264,28 +264,27 @@ impl<T: 'static> Raw<T> {
 pub(crate) struct Loan {
     rt: &'static Inner,
     id: NodeId,
-    data: *mut u8,
-    vtable: &'static VTable,
+    /// What to take off again: nothing for a loan within a loan.
     flag: u32,
-    init: bool,
-    outermost: bool,
 }
 
 impl Loan {
     #[inline]
     pub(crate) fn new(rt: &'static Inner, id: NodeId, flag: u32, flags: u32) -> Self {
-        let slot = rt.slot(id.index);
         let outermost = flags & (flag::LENT | flag::WRITING) == 0;
         rt.set_flags(id.index, flag, 0);
         rt.lent.set(rt.lent.get() + 1);
-        Self {
-            rt,
-            id,
-            data: slot.data,
-            vtable: slot.vtable,
-            flag,
-            init: flags & flag::INIT != 0,
-            outermost,
+        let flag = if outermost { flag } else { 0 };
+        Self { rt, id, flag }
+    }
+
+    /// The end of a loan whose node has gone meanwhile.
+    #[cold]
+    fn drop_left(&self) {
+        if let Err(panic) = self.rt.drop_left(self.id)
+            && !std::thread::panicking()
+        {
+            std::panic::resume_unwind(panic);
         }
     }
 }
@@ -294,19 +293,13 @@ impl Drop for Loan {
     #[inline]
     fn drop(&mut self) {
         self.rt.lent.set(self.rt.lent.get() - 1);
-        if !self.outermost {
+        if self.flag == 0 {
             return;
         }
-        if self.rt.flags(self.id).is_some() {
+        if self.rt.flags_if_there(self.id).is_some() {
             self.rt.set_flags(self.id.index, 0, self.flag);
         } else {
-            // SAFETY: the node went while it was lent, and `free` left its block to the lender.
-            let dropped = unsafe { self.rt.drop_block(self.data, self.vtable, self.init) };
-            if let Err(panic) = dropped
-                && !std::thread::panicking()
-            {
-                std::panic::resume_unwind(panic);
-            }
+            self.drop_left();
         }
     }
 }

@@ -88,14 +88,11 @@ where
     rt.g(|g| g.start_run(id.index));
     let end = End {
         rt,
-        id,
         before: rt.ctx.replace(Ctx {
             observer: id.index,
             memo: id.index,
             owner: id,
         }),
-        block,
-        flags,
     };
     // SAFETY: the node is running, so that nobody else touches its block: it is not run again, a
     // read of it is a cycle, and a disposal leaves the block to us. INIT says whether there is a
@@ -109,12 +106,7 @@ where
     rt.ctx.set(end.before);
     std::mem::forget(end);
     if rt.flags_if_there(id).is_none() {
-        rt.g(|g| g.finish(id, false));
-        let vtable = &Table::<T, F, E>::VTABLE;
-        // SAFETY: the node was disposed while it ran, and `free` left the block to us.
-        let dropped = unsafe { rt.drop_block(block.cast(), vtable, flags & flag::INIT != 0) };
-        drop(new);
-        return over(rt, dropped);
+        return rt.over(id);
     }
     if same {
         rt.g(|g| g.finish_run(id.index, false));
@@ -141,30 +133,22 @@ where
 
 /// The end of a run that unwinds. The panic itself passes by here; whoever asked for the memo
 /// catches it and hands it to [`Inner::settle_panic`].
-struct End<T: 'static, F: FnMut(Option<&T>) -> T + 'static, E: Equality<T>> {
+struct End {
     rt: &'static Inner,
-    id: NodeId,
     before: Ctx,
-    block: *mut Block<T, F, E>,
-    /// As they were before the run.
-    flags: u32,
 }
 
-impl<T: 'static, F: FnMut(Option<&T>) -> T + 'static, E: Equality<T>> Drop for End<T, F, E> {
+impl Drop for End {
     #[cold]
     fn drop(&mut self) {
-        let (block, vtable) = (self.block.cast(), &Table::<T, F, E>::VTABLE);
-        let init = self.flags & flag::INIT != 0;
-        self.rt.unwound(self.id, self.before, block, vtable, init);
-    }
-}
-
-/// The end of a run that disposed its own node.
-#[cold]
-pub(crate) fn over(rt: &'static Inner, result: Result<(), crate::owner::Panic>) {
-    let late = rt.run_late();
-    if let Err(panic) = result.and(late) {
-        resume_unwind(panic);
+        let rt = self.rt;
+        // Whatever ran inside has put back who is asking: it is the memo that unwinds.
+        let id = rt.ctx.replace(self.before).owner;
+        if rt.flags(id).is_some() {
+            rt.failed(id);
+        } else {
+            rt.over_quietly(id);
+        }
     }
 }
 
@@ -183,27 +167,6 @@ impl Inner {
             Error::Borrowed(self.place(id)).raise();
         }
         Some(flags)
-    }
-
-    #[cold]
-    fn unwound(
-        &'static self,
-        id: NodeId,
-        before: Ctx,
-        block: *mut u8,
-        vtable: &'static VTable,
-        init: bool,
-    ) {
-        self.ctx.set(before);
-        if self.flags(id).is_some() {
-            self.failed(id);
-            return;
-        }
-        self.g(|g| g.finish(id, false));
-        // SAFETY: the node was disposed while it ran, and `free` left the block to us. Further
-        // panics are dropped: the first one is on its way.
-        let _ = unsafe { self.drop_block(block, vtable, init) };
-        let _ = self.run_late();
     }
 
     /// The memo panicked: the panic is kept as its result until something it read changes. Only a

@@ -46,6 +46,7 @@ pub(crate) struct Inner {
     /// Signals written in the open batch.
     touched: UnsafeCell<Vec<NodeId>>,
     pub(crate) cold: RefCell<Cold>,
+    pub(crate) left: RefCell<Vec<crate::owner::Left>>,
     /// Somebody wants events or run counts.
     pub(crate) observed: Cell<bool>,
     /// A cycle error was raised and no memo has failed with it yet.
@@ -122,6 +123,7 @@ impl Runtime {
                 lent: Cell::new(0),
                 touched: UnsafeCell::default(),
                 cold: RefCell::default(),
+                left: RefCell::default(),
                 observed: Cell::new(false),
                 raised_cycle: RefCell::default(),
                 stack_limit: Cell::new(0),
