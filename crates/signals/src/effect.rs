@@ -7,7 +7,6 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use crate::error::Error;
 use crate::flush::{FlushError, Restore};
 use crate::graph::{COMPUTATION, DIRTY, NodeId, WATCHED};
-use crate::memo::over;
 use crate::runtime::{Ctx, Cx, Inner, NONE};
 use crate::slot::{Kind, VTable, flag};
 
@@ -34,16 +33,8 @@ impl<F: FnMut() + 'static> Table<F> {
 ///
 /// `block` is the block of the live node `id` of `rt`.
 unsafe fn run<F: FnMut() + 'static>(block: *mut F, rt: &'static Inner, id: NodeId) {
-    let Some(flags) = rt.flags(id) else { return };
-    if flags & flag::OWNS != 0 {
-        let purged = rt.purge(id);
-        if let Err(panic) = purged {
-            // The run is due all the same; without it the effect would be lost.
-            rt.keep_panic(panic);
-        }
-        if rt.flags(id).is_none() {
-            return;
-        }
+    if rt.flags_of_live(id) & flag::OWNS != 0 && !rt.clear_for_effect(id) {
+        return;
     }
     rt.g(|g| g.start_leaf(id.index));
     rt.ctx.set(Ctx {
@@ -51,31 +42,16 @@ unsafe fn run<F: FnMut() + 'static>(block: *mut F, rt: &'static Inner, id: NodeI
         memo: NONE,
         owner: id,
     });
-    let end = End {
-        rt,
-        id,
-        block: block.cast(),
-        vtable: &Table::<F>::VTABLE,
-    };
+    let end = End { rt };
     // SAFETY: the node is running, so that nobody else touches its block: it is not run again, and
     // a disposal leaves the block to us.
     unsafe { (*block)() };
     std::mem::forget(end);
-    let alive = rt.g(|g| {
-        let alive = g.contains(id);
-        if alive {
-            g.finish_leaf(id.index, false);
-        } else {
-            g.finish(id, false);
-        }
-        alive
-    });
-    if !alive {
+    if rt.flags_if_there(id).is_none() {
         rt.nobody_asks();
-        // SAFETY: the node was disposed while it ran, and `free` left the block to us.
-        let dropped = unsafe { rt.drop_block(block.cast(), &Table::<F>::VTABLE, true) };
-        over(rt, dropped);
+        return rt.over(id);
     }
+    rt.g(|g| g.finish_leaf(id.index, false));
     rt.ran(id, true);
 }
 
@@ -83,25 +59,34 @@ unsafe fn run<F: FnMut() + 'static>(block: *mut F, rt: &'static Inner, id: NodeI
 /// when that changes.
 struct End {
     rt: &'static Inner,
-    id: NodeId,
-    block: *mut u8,
-    vtable: &'static VTable,
 }
 
 impl Drop for End {
     #[cold]
     fn drop(&mut self) {
-        let (rt, id) = (self.rt, self.id);
+        let rt = self.rt;
+        // Whatever ran inside has put back who is asking: it is the effect that unwinds.
+        let id = rt.ctx.get().owner;
         rt.nobody_asks();
-        rt.g(|g| g.finish(id, false));
         rt.raised_cycle.take();
-        if rt.flags(id).is_none() {
-            // SAFETY: the node was disposed while it ran, and `free` left the block to us. Further
-            // panics are dropped: the first one is on its way.
-            let _ = unsafe { rt.drop_block(self.block, self.vtable, true) };
-            let _ = rt.run_late();
+        if rt.flags(id).is_some() {
+            rt.g(|g| g.finish(id, false));
+        } else {
+            rt.over_quietly(id);
         }
         rt.ran(id, true);
+    }
+}
+
+impl Inner {
+    /// Before an effect that owns something runs again; `false` if a cleanup removed it.
+    #[cold]
+    fn clear_for_effect(&'static self, id: NodeId) -> bool {
+        if let Err(panic) = self.purge(id) {
+            // The run is due all the same; without it the effect would be lost.
+            self.keep_panic(panic);
+        }
+        self.flags(id).is_some()
     }
 }
 
@@ -185,14 +170,7 @@ fn make<F: FnMut() + 'static>(
     let fill = |data: *mut u8| unsafe { data.cast::<F>().write(f) };
     let vtable = &Table::<F>::VTABLE;
     let ctx = rt.ctx.get();
-    let id = rt.insert(
-        vtable,
-        COMPUTATION | DIRTY | WATCHED,
-        fill,
-        ctx.owner,
-        created,
-    );
-    rt.dispose_if_orphan(id);
+    let id = rt.insert(vtable, COMPUTATION | DIRTY | WATCHED, fill, created);
     if ctx.memo != NONE {
         rt.g(|g| g.requeue(id.index));
         return Ok(Effect { rt, id });

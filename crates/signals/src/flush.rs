@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::error::Error;
-use crate::graph::{COMPUTATION, DIRTY, Graph, Host, KIND, MARKED, NodeId, RUNNING, settle};
+use crate::graph::{COMPUTATION, DIRTY, Graph, KIND, MARKED, NodeId, RUNNING, settle};
 use crate::owner::{Panic, keep_first};
 use crate::runtime::{Ctx, Cx, Inner, NOBODY, NONE};
 use crate::slot::flag;
@@ -47,6 +47,8 @@ struct Progress {
     current: NodeId,
     base: usize,
     limit: usize,
+    /// Up to here runs are not even counted by effect.
+    calm: usize,
     /// From half of the budget on, when something is probably wrong.
     heat: Option<Box<Heat>>,
     /// Who was asking when the flush began. Effects that run straight from the queue leave theirs
@@ -144,11 +146,18 @@ impl Inner {
     /// Ends a batch; the outermost one flushes.
     pub(crate) fn leave_batch(&'static self) -> Result<(), FlushError> {
         self.depth.set(self.depth.get() - 1);
-        if self.depth.get() == 0 {
-            self.flush()
-        } else {
-            Ok(())
+        if self.depth.get() > 0 || self.is_quiet() {
+            return Ok(());
         }
+        self.flush()
+    }
+
+    /// Whether a flush would find nothing to do.
+    #[inline]
+    fn is_quiet(&self) -> bool {
+        self.touched(|t| t.is_empty())
+            && !self.g(|g| g.has_queued())
+            && self.kept_panic.borrow().is_none()
     }
 
     /// After a write outside of any batch, or a memo that made effects.
@@ -167,7 +176,9 @@ impl Inner {
         let before = self.ctx.get();
         self.depth.set(1);
         loop {
-            self.commit_touched(&mut panic);
+            if !self.touched(|t| t.is_empty()) {
+                self.commit_touched(&mut panic);
+            }
             if !self.g(|g| g.has_queued()) {
                 break;
             }
@@ -211,6 +222,7 @@ impl Inner {
             current: NOBODY,
             base,
             limit: base,
+            calm: base - base / 2,
             heat: None,
             ctx: self.ctx.get(),
         }
@@ -220,7 +232,7 @@ impl Inner {
     fn run_queue(&'static self, progress: &mut Progress) {
         while let Some((id, flags)) = self.g(Graph::pop_queue) {
             progress.runs += 1;
-            if progress.runs + progress.base / 2 > progress.limit && !Self::may_run(id, progress) {
+            if progress.runs > progress.calm && !Self::may_run(id, progress) {
                 self.ctx.set(progress.ctx);
                 self.give_up(id);
                 continue;
@@ -252,7 +264,7 @@ impl Inner {
     fn run_effect(&'static self, id: NodeId, flags: u32, ctx: Ctx) {
         if flags & (flag::NESTED | flag::OWNS | DIRTY | RUNNING) == DIRTY && !self.observed.get() {
             // What `settle` would come to, without a walk.
-            return (&self).recompute(id);
+            return self.run(id);
         }
         self.ctx.set(ctx);
         if flags & flag::NESTED != 0 {
@@ -336,6 +348,7 @@ impl Inner {
         heat.stopped
             .extend(counts.into_iter().filter(|(_, count)| count * 2 >= most));
         progress.limit = progress.runs + progress.base;
+        progress.calm = progress.limit - progress.base / 2;
         !heat.stopped.contains_key(&id)
     }
 

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::flush::FlushError;
 use crate::graph::{COMPUTATION, DIRTY, KIND, MARKED, NodeId, RUNNING, SOURCE};
 use crate::runtime::{Inner, NONE};
-use crate::slot::{VTable, flag};
+use crate::slot::flag;
 
 /// Names a node whose block begins with a `T`.
 ///
@@ -68,16 +68,14 @@ impl<T: 'static> Raw<T> {
         Self { rt, id, value }
     }
 
-    /// Finds the node and makes it fresh; records the read if `track`. Gives its flags.
+    /// The flags of a node that is there with a fresh value; records the read if `track`.
     ///
-    /// Inlined into user closures: the way of a read that finds a clean value is a dozen loads and
-    /// compares, and through a call its `Result` would go over memory.
+    /// Inlined into user closures: this is a dozen loads and compares.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "measured: see the function's comment")]
-    fn prepare(&self, track: bool) -> Result<u32, Error> {
-        let rt = self.rt;
-        let observer = rt.ctx.get().observer;
-        let ready = rt.g(|g| {
+    fn ready(&self, track: bool) -> Option<u32> {
+        let observer = self.rt.ctx.get().observer;
+        self.rt.g(|g| {
             if !g.contains(self.id) {
                 return None;
             }
@@ -89,8 +87,13 @@ impl<T: 'static> Raw<T> {
                 g.track(observer, self.id.index);
             }
             Some(flags)
-        });
-        match ready {
+        })
+    }
+
+    /// Finds the node and makes it fresh; records the read if `track`. Gives its flags.
+    #[inline]
+    fn prepare(&self, track: bool) -> Result<u32, Error> {
+        match self.ready(track) {
             Some(flags) => Ok(flags),
             None => self.prepare_slowly(track),
         }
@@ -172,28 +175,67 @@ impl<T: 'static> Raw<T> {
     #[inline]
     pub(crate) fn with<R>(&self, track: bool, f: impl FnOnce(&T) -> R) -> Result<R, Error> {
         let flags = self.prepare(track)?;
-        let slot = self.rt.slot(self.id.index);
+        let data = self.rt.data(self.id.index);
         let loan = Loan::new(self.rt, self.id, flag::LENT, flags);
         // SAFETY: by the invariant of `Raw` the block begins with a `T`, and INIT says that it is
         // there. The loan keeps it: writes, recomputes and disposal look at the flag.
-        let result = f(unsafe { &*slot.data.cast::<T>() });
+        let result = f(unsafe { &*data.cast::<T>() });
         drop(loan);
         Ok(result)
     }
 
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "as `prepare`")]
+    /// A clone of the value.
+    #[inline]
     pub(crate) fn get(&self, track: bool) -> Result<T, Error>
     where
         T: Clone,
     {
         if is_plain::<T>() {
             self.prepare(track)?;
-            let data = self.rt.data(self.id.index);
-            // SAFETY: as in `with`; a plain `clone` copies and cannot reach the runtime.
-            return Ok(unsafe { &*data.cast::<T>() }.clone());
+            return Ok(self.copy());
         }
         self.with(track, T::clone)
+    }
+
+    /// [`Raw::get`], with an error as a panic.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `ready`")]
+    #[track_caller]
+    pub(crate) fn get_or_raise(&self, track: bool) -> T
+    where
+        T: Clone,
+    {
+        if is_plain::<T>() && self.ready(track).is_some() {
+            return self.copy();
+        }
+        self.get_slowly(track)
+    }
+
+    /// Out of line, so that the plain way needs no stack for the error.
+    #[inline(never)]
+    #[track_caller]
+    fn get_slowly(&self, track: bool) -> T
+    where
+        T: Clone,
+    {
+        if is_plain::<T>() && self.rt.run_if_dirty(self.id) && self.ready(track).is_some() {
+            return self.copy();
+        }
+        match self.get(track) {
+            Ok(value) => value,
+            Err(error) => self.raise(error),
+        }
+    }
+
+    /// A copy of the value of a node that is there and has a plain one.
+    #[inline]
+    fn copy(&self) -> T
+    where
+        T: Clone,
+    {
+        let data = self.rt.data(self.id.index);
+        // SAFETY: as in `with`; a plain `clone` copies and cannot reach the runtime.
+        unsafe { &*data.cast::<T>() }.clone()
     }
 
     /// The panic for an error of this node; the first reader of a failed memo gets the original.
@@ -222,28 +264,27 @@ impl<T: 'static> Raw<T> {
 pub(crate) struct Loan {
     rt: &'static Inner,
     id: NodeId,
-    data: *mut u8,
-    vtable: &'static VTable,
+    /// What to take off again: nothing for a loan within a loan.
     flag: u32,
-    init: bool,
-    outermost: bool,
 }
 
 impl Loan {
     #[inline]
     pub(crate) fn new(rt: &'static Inner, id: NodeId, flag: u32, flags: u32) -> Self {
-        let slot = rt.slot(id.index);
         let outermost = flags & (flag::LENT | flag::WRITING) == 0;
         rt.set_flags(id.index, flag, 0);
         rt.lent.set(rt.lent.get() + 1);
-        Self {
-            rt,
-            id,
-            data: slot.data,
-            vtable: slot.vtable,
-            flag,
-            init: flags & flag::INIT != 0,
-            outermost,
+        let flag = if outermost { flag } else { 0 };
+        Self { rt, id, flag }
+    }
+
+    /// The end of a loan whose node has gone meanwhile.
+    #[cold]
+    fn drop_left(&self) {
+        if let Err(panic) = self.rt.drop_left(self.id)
+            && !std::thread::panicking()
+        {
+            std::panic::resume_unwind(panic);
         }
     }
 }
@@ -252,19 +293,13 @@ impl Drop for Loan {
     #[inline]
     fn drop(&mut self) {
         self.rt.lent.set(self.rt.lent.get() - 1);
-        if !self.outermost {
+        if self.flag == 0 {
             return;
         }
-        if self.rt.flags(self.id).is_some() {
+        if self.rt.flags_if_there(self.id).is_some() {
             self.rt.set_flags(self.id.index, 0, self.flag);
         } else {
-            // SAFETY: the node went while it was lent, and `free` left its block to the lender.
-            let dropped = unsafe { self.rt.drop_block(self.data, self.vtable, self.init) };
-            if let Err(panic) = dropped
-                && !std::thread::panicking()
-            {
-                std::panic::resume_unwind(panic);
-            }
+            self.drop_left();
         }
     }
 }

@@ -1,8 +1,8 @@
 //! How the typed surface drives the graph core: one [`Host`] for the whole runtime.
 //!
-//! Runs nest only where a closure reads a memo that has to run first. That nesting has no limit, so
-//! each run looks at how much stack is left, which is one comparison, and goes on on a new piece of
-//! stack when little is.
+//! Walks nest only where a closure reads a memo that has to run first. That nesting has no limit, so
+//! each such read looks at how much stack is left, which is one comparison, and goes on on a new piece
+//! of stack when little is.
 #![expect(unsafe_code, reason = "calls a node's closure through its vtable")]
 
 use crate::graph::{Event, Graph, Host, NodeId};
@@ -22,13 +22,7 @@ impl Host for &'static Inner {
 
     #[inline]
     fn recompute(&self, node: NodeId) {
-        // Not the address of `node`, which would send the id through memory.
-        let mark = 0_u8;
-        let here = std::hint::black_box(&raw const mark).addr();
-        if here < self.stack_limit.get() || self.stack_limit.get() == 0 {
-            return self.recompute_on_more_stack(node);
-        }
-        self.recompute_here(node);
+        self.run(node);
     }
 
     fn commit(&self, source: NodeId) -> bool {
@@ -44,8 +38,9 @@ impl Host for &'static Inner {
 }
 
 impl Inner {
+    /// Runs a node's closure on the stack that is there.
     #[inline]
-    fn recompute_here(&'static self, node: NodeId) {
+    pub(crate) fn run(&'static self, node: NodeId) {
         let (data, vtable) = self.slots(|slots| {
             let slot = crate::graph::arena::at(slots, node.index);
             (slot.data, slot.vtable)
@@ -54,45 +49,55 @@ impl Inner {
         unsafe { (vtable.run)(data, self, node) }
     }
 
+    /// Calls `f`, which may run closures, where there is stack for that.
+    #[inline]
+    pub(crate) fn with_stack<R>(&self, f: impl FnOnce() -> R) -> R {
+        let mark = 0_u8;
+        let here = std::hint::black_box(&raw const mark).addr();
+        if here < self.stack_limit.get() || self.stack_limit.get() == 0 {
+            return self.with_more_stack(f);
+        }
+        f()
+    }
+
     #[cold]
     #[inline(never)]
     #[cfg(not(miri))]
-    fn recompute_on_more_stack(&'static self, node: NodeId) {
-        let here = (&raw const node).addr();
+    fn with_more_stack<R>(&self, f: impl FnOnce() -> R) -> R {
+        let here = (&raw const f).addr();
         let left = stacker::remaining_stack().unwrap_or(0);
         let limit =
             |here: usize, left: usize| here.saturating_sub(left.saturating_sub(RED_ZONE)).max(1);
         if left > RED_ZONE {
             // The limit was for another stack: this one has room.
             self.stack_limit.set(limit(here, left));
-            return self.recompute_here(node);
+            return f();
         }
-        let before = Limit(self, self.stack_limit.get());
+        let _before = Limit(self, self.stack_limit.get());
         stacker::grow(PIECE, || {
             let here = 0_u8;
             let left = stacker::remaining_stack().unwrap_or(0);
             self.stack_limit.set(limit((&raw const here).addr(), left));
-            self.recompute_here(node);
-        });
-        drop(before);
+            f()
+        })
     }
 
     /// Miri has no stack to grow.
     #[cold]
     #[cfg(miri)]
-    fn recompute_on_more_stack(&'static self, node: NodeId) {
+    fn with_more_stack<R>(&self, f: impl FnOnce() -> R) -> R {
         let _ = RED_ZONE;
         self.stack_limit.set(1);
-        self.recompute_here(node);
+        f()
     }
 }
 
 /// Puts the limit of the outer stack back, also when user code unwinds.
 #[cfg(not(miri))]
-struct Limit(&'static Inner, usize);
+struct Limit<'r>(&'r Inner, usize);
 
 #[cfg(not(miri))]
-impl Drop for Limit {
+impl Drop for Limit<'_> {
     fn drop(&mut self) {
         self.0.stack_limit.set(self.1);
     }

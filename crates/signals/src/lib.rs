@@ -49,6 +49,7 @@ mod host;
 mod linked;
 #[cfg(feature = "sync")]
 mod mailbox;
+mod make;
 mod memo;
 mod owner;
 mod read;

@@ -12,9 +12,9 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use crate::cold::Failure;
 use crate::equality::{ByPartialEq, Equality};
 use crate::error::Error;
-use crate::graph::{COMPUTATION, Cycle, DIRTY, NodeId, settle};
+use crate::graph::{CHECKING, COMPUTATION, Cycle, DIRTY, KIND, NodeId, RUNNING, settle};
 use crate::handle::Raw;
-use crate::runtime::{Ctx, Cx, Inner, NOBODY};
+use crate::runtime::{Ctx, Cx, Inner, NOBODY, NONE};
 use crate::slot::{Kind, VTable, flag};
 
 #[repr(C)]
@@ -78,36 +78,21 @@ where
     F: FnMut(Option<&T>) -> T + 'static,
     E: Equality<T>,
 {
-    let Some(mut flags) = rt.flags(id) else {
-        return;
-    };
+    let mut flags = rt.flags_of_live(id);
     if flags & (flag::LENT | flag::WRITING | flag::OWNS) != 0 {
-        if flags & flag::OWNS != 0
-            && let Err(panic) = rt.purge(id)
-        {
-            resume_unwind(panic);
-        }
-        match rt.flags(id) {
+        match rt.clear_for_run(id) {
             Some(now) => flags = now,
             None => return,
         }
-        if flags & (flag::LENT | flag::WRITING) != 0 {
-            Error::Borrowed(rt.place(id)).raise();
-        }
     }
     rt.g(|g| g.start_run(id.index));
-    let before = rt.ctx.replace(Ctx {
-        observer: id.index,
-        memo: id.index,
-        owner: id,
-    });
     let end = End {
         rt,
-        id,
-        before,
-        block: block.cast(),
-        vtable: &Table::<T, F, E>::VTABLE,
-        init: flags & flag::INIT != 0,
+        before: rt.ctx.replace(Ctx {
+            observer: id.index,
+            memo: id.index,
+            owner: id,
+        }),
     };
     // SAFETY: the node is running, so that nobody else touches its block: it is not run again, a
     // read of it is a cycle, and a disposal leaves the block to us. INIT says whether there is a
@@ -118,15 +103,10 @@ where
     };
     let new = compute(old);
     let same = flags & flag::ERR == 0 && old.is_some_and(|old| equality.same(old, &new));
+    rt.ctx.set(end.before);
     std::mem::forget(end);
-    rt.ctx.set(before);
-    if rt.flags(id).is_none() {
-        rt.g(|g| g.finish(id, false));
-        let vtable = &Table::<T, F, E>::VTABLE;
-        // SAFETY: the node was disposed while it ran, and `free` left the block to us.
-        let dropped = unsafe { rt.drop_block(block.cast(), vtable, flags & flag::INIT != 0) };
-        drop(new);
-        return over(rt, dropped);
+    if rt.flags_if_there(id).is_none() {
+        return rt.over(id);
     }
     if same {
         rt.g(|g| g.finish_run(id.index, false));
@@ -155,40 +135,40 @@ where
 /// catches it and hands it to [`Inner::settle_panic`].
 struct End {
     rt: &'static Inner,
-    id: NodeId,
     before: Ctx,
-    block: *mut u8,
-    vtable: &'static VTable,
-    init: bool,
 }
 
 impl Drop for End {
     #[cold]
     fn drop(&mut self) {
-        let (rt, id) = (self.rt, self.id);
-        rt.ctx.set(self.before);
+        let rt = self.rt;
+        // Whatever ran inside has put back who is asking: it is the memo that unwinds.
+        let id = rt.ctx.replace(self.before).owner;
         if rt.flags(id).is_some() {
             rt.failed(id);
-            return;
+        } else {
+            rt.over_quietly(id);
         }
-        rt.g(|g| g.finish(id, false));
-        // SAFETY: the node was disposed while it ran, and `free` left the block to us. Further
-        // panics are dropped: the first one is on its way.
-        let _ = unsafe { rt.drop_block(self.block, self.vtable, self.init) };
-        let _ = rt.run_late();
-    }
-}
-
-/// The end of a run that disposed its own node.
-#[cold]
-pub(crate) fn over(rt: &'static Inner, result: Result<(), crate::owner::Panic>) {
-    let late = rt.run_late();
-    if let Err(panic) = result.and(late) {
-        resume_unwind(panic);
     }
 }
 
 impl Inner {
+    /// What a memo that owns something or has its value lent needs before it runs: its flags then,
+    /// or `None` if a cleanup removed it.
+    #[cold]
+    fn clear_for_run(&'static self, id: NodeId) -> Option<u32> {
+        if self.flags(id)? & flag::OWNS != 0
+            && let Err(panic) = self.purge(id)
+        {
+            resume_unwind(panic);
+        }
+        let flags = self.flags(id)?;
+        if flags & (flag::LENT | flag::WRITING) != 0 {
+            Error::Borrowed(self.place(id)).raise();
+        }
+        Some(flags)
+    }
+
     /// The memo panicked: the panic is kept as its result until something it read changes. Only a
     /// cycle is not kept, since who is to blame for it depends on who was asked first.
     #[cold]
@@ -208,12 +188,29 @@ impl Inner {
         drop(replaced);
     }
 
+    /// Runs a memo that is surely due, which needs no walk; `false` if it is not, or if effects have
+    /// to run after it.
+    #[inline(never)]
+    pub(crate) fn run_if_dirty(&'static self, id: NodeId) -> bool {
+        let ready = |flags: u32| flags & (KIND | DIRTY | RUNNING | CHECKING) == COMPUTATION | DIRTY;
+        let outside = self.depth.get() == 0 && self.ctx.get().memo == NONE;
+        if outside || self.observed.get() || !self.flags(id).is_some_and(ready) {
+            return false;
+        }
+        let run = AssertUnwindSafe(|| self.run(id));
+        if let Err(panic) = self.with_stack(|| catch_unwind(run)) {
+            self.settle_panic(panic);
+        }
+        true
+    }
+
     /// Settles a computation. A panic of a memo on the way becomes that memo's result, and the walk
     /// goes on; any other panic passes.
     #[inline]
     pub(crate) fn settle(&'static self, id: NodeId) -> Result<(), Cycle> {
         loop {
-            match catch_unwind(AssertUnwindSafe(|| settle(&self, id))) {
+            let walk = AssertUnwindSafe(|| settle(&self, id));
+            match self.with_stack(|| catch_unwind(walk)) {
                 Ok(result) => return result,
                 Err(panic) => {
                     // A memo that failed by a cycle stays dirty, so the target ends the loop.
@@ -346,14 +343,7 @@ where
         unsafe { data.cast::<Block<T, F, E>>().write(block) };
     };
     let vtable = &Table::<T, F, E>::VTABLE;
-    let id = rt.insert(
-        vtable,
-        COMPUTATION | DIRTY,
-        fill,
-        rt.ctx.get().owner,
-        created,
-    );
-    rt.dispose_if_orphan(id);
+    let id = rt.insert(vtable, COMPUTATION | DIRTY, fill, created);
     Memo {
         raw: Raw::new(rt, id),
     }

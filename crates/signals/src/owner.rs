@@ -6,14 +6,22 @@
 #![expect(unsafe_code, reason = "drops blocks through their vtable")]
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 
-use crate::graph::{COMPUTATION, KIND, NodeId, RUNNING};
+use crate::graph::{NodeId, RUNNING};
 use crate::runtime::{Ctx, Inner, NOBODY, NONE};
-use crate::slot::{Slot, VTable, flag};
+use crate::slot::{VTable, flag};
 
 pub(crate) type Panic = Box<dyn Any + Send>;
 type Site = Option<&'static Location<'static>>;
+
+/// A block whose node has gone while user code was at work on it.
+pub(crate) struct Left {
+    id: NodeId,
+    data: *mut u8,
+    vtable: &'static VTable,
+    init: bool,
+}
 
 /// Keeps the first panic of several.
 pub(crate) fn keep_first<R>(first: &mut Option<Panic>, result: Result<R, Panic>) -> Option<R> {
@@ -27,43 +35,6 @@ pub(crate) fn keep_first<R>(first: &mut Option<Panic>, result: Result<R, Panic>)
 }
 
 impl Inner {
-    /// Links a new node as the newest child of its owner. A node whose owner has gone (it was
-    /// disposed during its own run) goes to the root, and goes when that run ends.
-    #[inline]
-    pub(crate) fn attach(&self, slot: &mut Slot, id: NodeId, owner: NodeId) {
-        let owner = if self.flags(owner).is_some() {
-            owner
-        } else {
-            self.root.get()
-        };
-        let flags = self.g(|g| {
-            let node = g.node_mut(owner.index);
-            node.flags |= flag::OWNS;
-            node.flags
-        });
-        if flags & flag::NESTED != 0 || flags & KIND == COMPUTATION {
-            self.set_flags(id.index, flag::NESTED, 0);
-        }
-        self.slots(|slots| {
-            let first = std::mem::replace(&mut slots[owner.index()].child, id.index);
-            slot.parent = owner.index;
-            slot.older = first;
-            if first != NONE {
-                slots[first as usize].newer = id.index;
-            }
-        });
-    }
-
-    /// If the computation that is running was disposed: disposes `id` once the run is over.
-    #[inline]
-    pub(crate) fn dispose_if_orphan(&'static self, id: NodeId) {
-        let owner = self.ctx.get().owner;
-        if owner.index != NONE && self.flags(owner).is_none() {
-            let cleanup = Box::new(move || self.dispose(id, None));
-            self.cold.borrow_mut().late.push(cleanup);
-        }
-    }
-
     /// Disposes a node with all it owns, as a batch; rethrows the first panic at the end.
     pub(crate) fn dispose(&'static self, id: NodeId, at: Site) {
         if self.flags(id).is_none() {
@@ -204,8 +175,15 @@ impl Inner {
         if self.observed.get() {
             self.tell_disposed(id);
         }
-        if flags & (RUNNING | flag::LENT | flag::WRITING) == 0 {
-            let init = flags & flag::INIT != 0;
+        let init = flags & flag::INIT != 0;
+        if flags & (RUNNING | flag::LENT | flag::WRITING) != 0 {
+            self.left.borrow_mut().push(Left {
+                id,
+                data: slot.data,
+                vtable: slot.vtable,
+                init,
+            });
+        } else {
             // SAFETY: the node has gone, so nobody finds the block any more, and by the flags
             // nobody is using it.
             let dropped = unsafe { self.drop_block(slot.data, slot.vtable, init) };
@@ -216,12 +194,26 @@ impl Inner {
         }
     }
 
+    /// Drops the block of a node that went while user code was at work on it. Whoever called that
+    /// code calls this when it has returned.
+    #[cold]
+    pub(crate) fn drop_left(&self, id: NodeId) -> Result<(), Panic> {
+        let mut all = self.left.borrow_mut();
+        let left = all.iter().rposition(|left| left.id == id);
+        let left = left.map(|at| all.swap_remove(at));
+        drop(all);
+        // SAFETY: the node has gone, and the only user of its block is our caller, who is done.
+        left.map_or(Ok(()), |left| unsafe {
+            self.drop_block(left.data, left.vtable, left.init)
+        })
+    }
+
     /// Drops what is in a block and frees it, even if the drop panics.
     ///
     /// # Safety
     ///
     /// The block belongs to a node that has gone, has that vtable, and nobody uses it.
-    pub(crate) unsafe fn drop_block(
+    unsafe fn drop_block(
         &self,
         data: *mut u8,
         vtable: &'static VTable,
@@ -236,9 +228,29 @@ impl Inner {
         result
     }
 
+    /// The end of a run that disposed its own node.
+    #[cold]
+    pub(crate) fn over(&'static self, id: NodeId) {
+        self.g(|g| g.finish(id, false));
+        let dropped = self.drop_left(id);
+        let late = self.run_late();
+        if let Err(panic) = dropped.and(late) {
+            resume_unwind(panic);
+        }
+    }
+
+    /// [`Inner::over`] for a run that unwinds. Further panics are dropped: the first one is on its
+    /// way.
+    #[cold]
+    pub(crate) fn over_quietly(&'static self, id: NodeId) {
+        self.g(|g| g.finish(id, false));
+        let _ = self.drop_left(id);
+        let _ = self.run_late();
+    }
+
     /// Runs the cleanups of computations that were disposed during their own run.
     #[cold]
-    pub(crate) fn run_late(&'static self) -> Result<(), Panic> {
+    fn run_late(&'static self) -> Result<(), Panic> {
         let mut panic = None;
         loop {
             let next = self.cold.borrow_mut().late.pop();

@@ -24,10 +24,7 @@ macro_rules! readable {
             where
                 T: Clone,
             {
-                match self.$($raw)+.get(true) {
-                    Ok(value) => value,
-                    Err(error) => self.$($raw)+.raise(error),
-                }
+                self.$($raw)+.get_or_raise(true)
             }
 
             /// A clone of the value, or why there is none.
@@ -56,10 +53,7 @@ macro_rules! readable {
             where
                 T: Clone,
             {
-                match self.$($raw)+.get(false) {
-                    Ok(value) => value,
-                    Err(error) => self.$($raw)+.raise(error),
-                }
+                self.$($raw)+.get_or_raise(false)
             }
 
             /// `get_untracked`, or why there is no value.

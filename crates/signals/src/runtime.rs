@@ -19,9 +19,9 @@ use std::panic::Location;
 
 use crate::cold::Cold;
 use crate::error::{Error, Place};
-use crate::graph::{Graph, NodeId, State};
+use crate::graph::{Graph, NodeId, SOURCE, State};
 use crate::slab::Slab;
-use crate::slot::{Slot, VTable};
+use crate::slot::Slot;
 
 /// Who is asking. Saved and restored around every piece of user code.
 #[derive(Clone, Copy)]
@@ -46,6 +46,7 @@ pub(crate) struct Inner {
     /// Signals written in the open batch.
     touched: UnsafeCell<Vec<NodeId>>,
     pub(crate) cold: RefCell<Cold>,
+    pub(crate) left: RefCell<Vec<crate::owner::Left>>,
     /// Somebody wants events or run counts.
     pub(crate) observed: Cell<bool>,
     /// A cycle error was raised and no memo has failed with it yet.
@@ -122,6 +123,7 @@ impl Runtime {
                 lent: Cell::new(0),
                 touched: UnsafeCell::default(),
                 cold: RefCell::default(),
+                left: RefCell::default(),
                 observed: Cell::new(false),
                 raised_cycle: RefCell::default(),
                 stack_limit: Cell::new(0),
@@ -134,7 +136,7 @@ impl Runtime {
             }))
         });
         rt.alive.set(true);
-        let root = rt.insert(crate::scope::VTABLE, 1, |_| {}, NOBODY, Location::caller());
+        let root = rt.insert(crate::scope::VTABLE, SOURCE, |_| {}, Location::caller());
         rt.root.set(root);
         rt.ctx.set(Ctx {
             owner: root,
@@ -256,48 +258,26 @@ impl Inner {
         self.g(|g| g.contains(node).then(|| g.node(node.index).flags))
     }
 
+    /// The flags of a node that is known to be there.
+    #[inline]
+    pub(crate) fn flags_of_live(&self, node: NodeId) -> u32 {
+        debug_assert!(self.g(|g| g.contains(node)), "{node:?} has gone");
+        self.g(|g| g.node(node.index).flags)
+    }
+
+    /// [`Inner::flags`], for a node that was there a moment ago, so that its slot is.
+    #[inline]
+    pub(crate) fn flags_if_there(&self, node: NodeId) -> Option<u32> {
+        let slot = self.g(|g| *g.node(node.index));
+        (slot.generation == node.generation).then_some(slot.flags)
+    }
+
     #[inline]
     pub(crate) fn set_flags(&self, index: u32, on: u32, off: u32) {
         self.g(|g| {
             let node = g.node_mut(index);
             node.flags = node.flags & !off | on;
         });
-    }
-
-    /// Makes a node: a block that `fill` initialises, a place in the graph, and an owner.
-    #[inline]
-    pub(crate) fn insert(
-        &self,
-        vtable: &'static VTable,
-        graph_flags: u32,
-        fill: impl FnOnce(*mut u8),
-        owner: NodeId,
-        created: &'static Location<'static>,
-    ) -> NodeId {
-        let data = self.slab(|slab| slab.alloc(vtable.layout));
-        fill(data);
-        let id = self.g(|g| g.add(graph_flags));
-        let mut slot = Slot {
-            data,
-            vtable,
-            created,
-            parent: NONE,
-            child: NONE,
-            older: NONE,
-            newer: NONE,
-        };
-        if owner.index != NONE {
-            self.attach(&mut slot, id, owner);
-        }
-        self.slots(|slots| {
-            let index = id.index();
-            if index == slots.len() {
-                slots.push(slot);
-            } else {
-                slots[index] = slot;
-            }
-        });
-        id
     }
 
     /// What is known about the node that `id` named.

@@ -55,9 +55,7 @@ impl Cx {
     #[track_caller]
     pub fn try_scope(&self) -> Result<Scope, Error> {
         let rt = self.live()?;
-        let owner = rt.ctx.get().owner;
-        let id = rt.insert(VTABLE, SOURCE, |_| {}, owner, Location::caller());
-        rt.dispose_if_orphan(id);
+        let id = rt.insert(VTABLE, SOURCE, |_| {}, Location::caller());
         Ok(Scope { rt, id })
     }
 
@@ -178,10 +176,8 @@ impl Cx {
         let rt = self.live()?;
         // SAFETY: the block was allocated with this layout and is uninitialised.
         let fill = |data: *mut u8| unsafe { data.cast::<T>().write(value) };
-        let owner = rt.ctx.get().owner;
         let vtable = &Table::<T>::VTABLE;
-        let id = rt.insert(vtable, SOURCE | flag::INIT, fill, owner, Location::caller());
-        rt.dispose_if_orphan(id);
+        let id = rt.insert(vtable, SOURCE | flag::INIT, fill, Location::caller());
         Ok(Stored {
             raw: Raw::new(rt, id),
         })

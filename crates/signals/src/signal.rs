@@ -153,14 +153,12 @@ pub(crate) fn make<T: 'static, E: Equality<T>>(
     } else {
         &Table::<T, E>::OTHER
     };
-    let owner = rt.ctx.get().owner;
     let head = Head { value, old: None };
     let fill = |data: *mut u8| {
         // SAFETY: the block was allocated with this layout and is uninitialised.
         unsafe { data.cast::<Block<T, E>>().write(Block { head, equality }) };
     };
-    let id = rt.insert(vtable, SOURCE | flag::INIT, fill, owner, created);
-    rt.dispose_if_orphan(id);
+    let id = rt.insert(vtable, SOURCE | flag::INIT, fill, created);
     Signal {
         raw: Raw::new(rt, id),
     }

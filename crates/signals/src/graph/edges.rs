@@ -169,6 +169,7 @@ impl Graph {
     }
 
     /// Drops the edges of a reader behind `after`, all of them for `NONE`.
+    #[inline(never)]
     pub(crate) fn drop_deps_after(&mut self, sub: u32, after: u32) {
         let mut link = if after == NONE {
             self.node(sub).deps

@@ -5,8 +5,16 @@
 //! running reader is marked only if its current run has read the node: what it has not read yet, it
 //! will read fresh.
 
-use super::node::{COMPUTATION, DIRTY, Graph, KIND, MARKED, NONE, NodeId, OUTPUT};
+use super::node::{CHECKING, COMPUTATION, DIRTY, Graph, KIND, MARKED, NONE, NodeId, OUTPUT};
 use super::node::{FAILED, PENDING, QUEUED, RUNNING, SOURCE, WATCHED};
+
+/// Whether a reader is marked already and only has to learn that it is dirty: a walk is at it or
+/// will come. A watched one needs an entry in the queue unless the walk is there.
+#[inline]
+fn is_waiting(flags: u32) -> bool {
+    flags & (KIND | MARKED | RUNNING) == COMPUTATION | PENDING
+        && flags & (WATCHED | CHECKING) != WATCHED
+}
 
 impl Graph {
     /// A source has a new value: direct readers become Dirty, those beyond Pending, and watched
@@ -98,67 +106,72 @@ impl Graph {
     }
 
     /// Direct readers become dirty, those beyond pending.
+    ///
+    /// Inlined where runs end: nearly always a walk or a running reader waits for the result.
     #[inline]
     pub(crate) fn changed(&mut self, index: u32) {
         let mut link = self.node(index).subs;
-        let recording = self.causes.is_some();
+        if self.causes.is_some() {
+            return self.mark_readers::<true>(link);
+        }
         while link != NONE {
-            let edge = *self.edge(link);
-            link = edge.next_sub;
-            let flags = self.node(edge.sub).flags;
-            if recording && flags & DIRTY == 0 {
-                self.record_cause(edge.dep, edge.sub);
+            let edge = self.edge(link);
+            let (sub, next) = (edge.sub, edge.next_sub);
+            let flags = self.node(sub).flags;
+            if is_waiting(flags) {
+                self.node_mut(sub).flags = flags | DIRTY;
+            } else if flags & RUNNING == 0 || self.was_read(index, sub) {
+                return self.mark_readers::<false>(link);
             }
-            if flags & (MARKED | RUNNING | QUEUED | WATCHED | KIND) == (PENDING | COMPUTATION) {
-                self.node_mut(edge.sub).flags = flags | DIRTY;
-            } else if flags & KIND != OUTPUT && self.mark_one(edge.dep, edge.sub, DIRTY) {
-                let below = self.node(edge.sub).subs;
-                if below != NONE {
-                    self.mark_from(below);
-                }
-            }
+            link = next;
         }
     }
 
     /// Everything beyond a node becomes pending.
     #[inline]
     pub(crate) fn mark_beyond(&mut self, index: u32) {
-        self.mark_from(self.node(index).subs);
+        let link = self.node(index).subs;
+        if link != NONE {
+            self.mark_below(link);
+        }
     }
 
-    /// Marks one reader; `true` if its own readers have to follow.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the body of both marking loops")]
-    fn mark_one(&mut self, dep: u32, sub: u32, mark: u32) -> bool {
-        let flags = self.node(sub).flags;
-        if flags & RUNNING != 0 {
-            if self.node(dep).read_stamp >= self.node(sub).run_stamp {
-                self.node_mut(sub).flags = flags | mark;
+    fn mark_below(&mut self, link: u32) {
+        if self.causes.is_some() {
+            return self.mark_from::<true>(link);
+        }
+        self.mark_from::<false>(link);
+    }
+
+    /// Marks the readers' list that begins with `link` dirty.
+    #[inline(never)]
+    fn mark_readers<const RECORDING: bool>(&mut self, mut link: u32) {
+        while link != NONE {
+            let edge = *self.edge(link);
+            link = edge.next_sub;
+            let flags = self.node(edge.sub).flags;
+            if RECORDING && flags & DIRTY == 0 {
+                self.record_cause(edge.dep, edge.sub);
             }
-            return false;
+            if is_waiting(flags) {
+                self.node_mut(edge.sub).flags = flags | DIRTY;
+            } else if flags & OUTPUT == 0 && self.mark_one::<false>(edge.dep, edge.sub, DIRTY) {
+                let below = self.node(edge.sub).subs;
+                if below != NONE {
+                    self.mark_below(below);
+                }
+            }
         }
-        let passes_on = flags & MARKED == 0 || flags & FAILED != 0;
-        if passes_on && mark == PENDING && self.causes.is_some() {
-            self.record_cause(dep, sub);
-        }
-        let mut now = (flags | mark) & !FAILED;
-        if flags & (WATCHED | QUEUED) == WATCHED {
-            now |= QUEUED;
-            let id = self.id(sub);
-            self.queue.push(id);
-        }
-        self.node_mut(sub).flags = now;
-        passes_on
     }
 
     /// Follows the readers' list that begins with `link`, depth first and in order.
-    fn mark_from(&mut self, mut link: u32) {
+    fn mark_from<const RECORDING: bool>(&mut self, mut link: u32) {
         let base = self.todo.len();
         loop {
             while link != NONE {
                 let edge = *self.edge(link);
                 link = edge.next_sub;
-                if self.mark_one(edge.dep, edge.sub, PENDING) {
+                if self.mark_one::<RECORDING>(edge.dep, edge.sub, PENDING) {
                     let below = self.node(edge.sub).subs;
                     if below != NONE {
                         if link != NONE {
@@ -173,5 +186,54 @@ impl Graph {
             }
             link = self.todo.pop().unwrap_or(NONE);
         }
+    }
+
+    /// Marks one reader; `true` if its own readers have to follow.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the body of both marking loops")]
+    fn mark_one<const RECORDING: bool>(&mut self, dep: u32, sub: u32, mark: u32) -> bool {
+        let flags = self.node(sub).flags;
+        if flags & (MARKED | RUNNING | QUEUED) != 0 {
+            let nothing_new = flags & mark != 0
+                && flags & (RUNNING | FAILED) == 0
+                && flags & (WATCHED | QUEUED) != WATCHED;
+            return !nothing_new && self.mark_again(dep, sub, mark);
+        }
+        if RECORDING {
+            self.record_cause(dep, sub);
+        }
+        let mut now = flags | mark;
+        if flags & WATCHED != 0 {
+            now |= QUEUED;
+            let id = self.id(sub);
+            self.queue.push(id);
+        }
+        self.node_mut(sub).flags = now;
+        true
+    }
+
+    /// Whether the current run of `sub` may have read `dep`: it has if nobody read it since.
+    #[inline]
+    fn was_read(&self, dep: u32, sub: u32) -> bool {
+        self.node(dep).read_stamp >= self.node(sub).run_stamp
+    }
+
+    /// [`Graph::mark_one`] for a reader that is running, marked or queued already.
+    #[inline(never)]
+    fn mark_again(&mut self, dep: u32, sub: u32, mark: u32) -> bool {
+        let flags = self.node(sub).flags;
+        if flags & RUNNING != 0 {
+            if self.was_read(dep, sub) {
+                self.node_mut(sub).flags = flags | mark;
+            }
+            return false;
+        }
+        let passes_on = flags & MARKED == 0 || flags & FAILED != 0;
+        if passes_on && mark == PENDING && self.causes.is_some() {
+            self.record_cause(dep, sub);
+        }
+        self.node_mut(sub).flags = (flags | mark) & !FAILED;
+        self.requeue(sub);
+        passes_on
     }
 }

@@ -9,30 +9,31 @@ use std::fmt;
 /// "No node" and "no link" in the index fields of nodes and links.
 pub(crate) const NONE: u32 = u32::MAX;
 
-pub(crate) const KIND: u32 = 3;
+/// What a node is. One bit per kind, so that the hot loops ask for a kind and a state in one test.
+pub(crate) const KIND: u32 = SOURCE | COMPUTATION | OUTPUT;
 pub(crate) const FREE: u32 = 0;
 pub(crate) const SOURCE: u32 = 1;
-pub(crate) const COMPUTATION: u32 = 2;
-pub(crate) const OUTPUT: u32 = 3;
+pub(crate) const COMPUTATION: u32 = 1 << 1;
+pub(crate) const OUTPUT: u32 = 1 << 2;
 /// Goes to the queue when it gets marked.
-pub(crate) const WATCHED: u32 = 1 << 2;
+pub(crate) const WATCHED: u32 = 1 << 3;
 /// Something it read may have changed.
-pub(crate) const PENDING: u32 = 1 << 3;
+pub(crate) const PENDING: u32 = 1 << 4;
 /// It has to run (a computation), or holds a write that is not committed (a source).
-pub(crate) const DIRTY: u32 = 1 << 4;
+pub(crate) const DIRTY: u32 = 1 << 5;
 /// Between `start` and `finish`. Marks that arrive meanwhile stay set after the run.
-pub(crate) const RUNNING: u32 = 1 << 5;
+pub(crate) const RUNNING: u32 = 1 << 6;
 /// On the stack of a `settle` that is looking at its dependencies.
-pub(crate) const CHECKING: u32 = 1 << 6;
+pub(crate) const CHECKING: u32 = 1 << 7;
 /// Has an entry in the queue.
-pub(crate) const QUEUED: u32 = 1 << 7;
+pub(crate) const QUEUED: u32 = 1 << 8;
 /// At least one output was added to this computation.
-pub(crate) const HAS_OUTPUTS: u32 = 1 << 8;
+pub(crate) const HAS_OUTPUTS: u32 = 1 << 9;
 /// Dirty after a run that failed: the next mark passes on, although the node is marked already.
-pub(crate) const FAILED: u32 = 1 << 9;
+pub(crate) const FAILED: u32 = 1 << 10;
 /// The current run read something that was not predicted, so that the rest of the previous list
 /// may name what was read already.
-pub(crate) const MISSED: u32 = 1 << 10;
+pub(crate) const MISSED: u32 = 1 << 11;
 /// Bits from here on belong to the typed surface of this crate.
 pub(crate) const HOST_BITS: u32 = 16;
 /// Set for any state but clean.

@@ -73,44 +73,54 @@ impl Graph {
     /// [`Graph::read`] without its checks; ignores a reader that is not running.
     #[inline]
     pub(crate) fn track(&mut self, sub: u32, dep: u32) {
-        let n = self.node(sub);
-        if n.flags & RUNNING == 0 {
-            return;
+        let reader = self.node(sub);
+        let (run, cursor) = (reader.run_stamp, reader.deps_tail);
+        if reader.flags & (RUNNING | MISSED) == RUNNING {
+            let next = if cursor == NONE {
+                reader.deps
+            } else {
+                self.edge(cursor).next_dep
+            };
+            // Nothing was read out of turn, so the prediction cannot name what was read before.
+            if next != NONE && self.edge(next).dep == dep {
+                self.node_mut(sub).deps_tail = next;
+                self.node_mut(dep).read_stamp = run;
+                return;
+            }
         }
-        let (flags, run, cursor) = (n.flags, n.run_stamp, n.deps_tail);
-        let read = std::mem::replace(&mut self.node_mut(dep).read_stamp, run);
-        if read == run {
-            return;
+        if self.node(dep).read_stamp != run {
+            self.track_new(sub, dep);
         }
-        let next = if cursor == NONE {
-            self.node(sub).deps
-        } else {
-            self.edge(cursor).next_dep
-        };
-        let doubtful = read > run && flags & MISSED != 0;
-        if next != NONE && self.edge(next).dep == dep && !doubtful {
-            self.node_mut(sub).deps_tail = next;
-            return;
-        }
-        self.track_new(sub, dep, next, read);
     }
 
     /// A read that the previous run did not have at this place, or that this run may have had.
     #[cold]
     #[inline(never)]
-    fn track_new(&mut self, sub: u32, dep: u32, next: u32, read: u32) {
-        let cursor = self.node(sub).deps_tail;
-        // Another run that began after ours read it too: whether we had is not known from stamps.
-        if read > self.node(sub).run_stamp && self.already_read(sub, dep, cursor) {
-            self.node_mut(dep).read_stamp = read;
-        } else if next != NONE && self.edge(next).dep == dep {
-            self.node_mut(sub).deps_tail = next;
-        } else {
-            let link = self.link(sub, dep, cursor);
-            let n = self.node_mut(sub);
-            n.deps_tail = link;
-            n.flags |= MISSED;
+    fn track_new(&mut self, sub: u32, dep: u32) {
+        let reader = self.node(sub);
+        if reader.flags & RUNNING == 0 {
+            return;
         }
+        let (run, cursor) = (reader.run_stamp, reader.deps_tail);
+        let next = if cursor == NONE {
+            reader.deps
+        } else {
+            self.edge(cursor).next_dep
+        };
+        let read = self.node(dep).read_stamp;
+        // Another run that began after ours read it too: whether we had is not known from stamps.
+        if read > run && self.already_read(sub, dep, cursor) {
+            return;
+        }
+        self.node_mut(dep).read_stamp = run;
+        if next != NONE && self.edge(next).dep == dep {
+            self.node_mut(sub).deps_tail = next;
+            return;
+        }
+        let link = self.link(sub, dep, cursor);
+        let reader = self.node_mut(sub);
+        reader.deps_tail = link;
+        reader.flags |= MISSED;
     }
 
     /// Whether `dependency` was read, by whichever run, since the running `computation` began;
@@ -128,15 +138,17 @@ impl Graph {
     /// Does nothing if the node was removed during its run.
     pub fn finish(&mut self, node: NodeId, changed: bool) {
         if self.end_run(node) {
-            self.finish_run(node.index, changed);
+            self.finish_leaf(node.index, changed);
         }
     }
 
-    /// [`Graph::finish`] for a node that is known to be there and running.
+    /// [`Graph::finish`] for a node that is known to be there and running, with all that ran inside
+    /// over.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "`changed` is a constant at each call")]
     pub(crate) fn finish_run(&mut self, index: u32, changed: bool) {
-        self.pop_run(index);
+        debug_assert!(self.stack.last().is_some_and(|top| top.node == index));
+        self.stack.pop();
         self.finish_leaf(index, changed);
     }
 
@@ -155,6 +167,19 @@ impl Graph {
         if rest != NONE {
             self.drop_deps_after(index, tail);
         }
+        if flags & (HAS_OUTPUTS | MARKED) != 0 {
+            return self.finish_marked(index, changed);
+        }
+        if changed {
+            self.changed(index);
+        }
+    }
+
+    /// The end of a run that has outputs or was marked meanwhile.
+    #[cold]
+    #[inline(never)]
+    fn finish_marked(&mut self, index: u32, changed: bool) {
+        let flags = self.node(index).flags;
         if flags & HAS_OUTPUTS != 0 {
             self.clear_outputs(index);
         }

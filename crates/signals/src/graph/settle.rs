@@ -6,8 +6,8 @@
 
 use std::fmt;
 
-use super::node::{CHECKING, DIRTY, Frame, Graph, HAS_OUTPUTS, KIND, MARKED, NONE, NodeId, OUTPUT};
-use super::node::{PENDING, RUNNING, SOURCE};
+use super::node::{CHECKING, COMPUTATION, DIRTY, Frame, Graph, HAS_OUTPUTS, KIND, MARKED, NONE};
+use super::node::{NodeId, OUTPUT, PENDING, RUNNING, SOURCE};
 
 /// Owns the values and closures that belong to the nodes of a [`Graph`].
 pub trait Host {
@@ -132,6 +132,15 @@ enum Step {
     },
 }
 
+/// What a look at a dependency came to.
+enum Look {
+    /// Nothing: on to the next dependency.
+    Next,
+    /// The dependency has a frame of its own now.
+    Descend,
+    Act(Step),
+}
+
 fn settle_marked<H: Host>(host: &H, target: u32, flags: u32) -> Result<(), Cycle> {
     if flags & KIND == SOURCE {
         commit(host, target);
@@ -143,15 +152,6 @@ fn settle_marked<H: Host>(host: &H, target: u32, flags: u32) -> Result<(), Cycle
     if flags & RUNNING != 0 || flags & CHECKING != 0 && (eager || flags & DIRTY == 0) {
         let path = host.graph(|g| g.path_from(target));
         return closed(host, path);
-    }
-    if flags & DIRTY != 0 && !eager {
-        let walk = Walk {
-            host,
-            base: host.graph(|g| g.stack.len()),
-        };
-        recompute(host, target);
-        drop(walk);
-        return Ok(());
     }
     let walk = Walk {
         host,
@@ -193,7 +193,8 @@ fn commit<H: Host>(host: &H, index: u32) {
     host.graph(|g| g.source_settled(id, changed));
 }
 
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "called at one place, in the loop")]
 fn recompute<H: Host>(host: &H, index: u32) {
     let (id, base) = host.graph(|g| (g.id(index), g.stack.len()));
     host.event(Event::Recompute(id));
@@ -244,6 +245,7 @@ impl Graph {
         self.contains(node) && self.node(node.index).flags & (RUNNING | CHECKING) != 0
     }
 
+    #[inline]
     fn push_frame(&mut self, index: u32) -> usize {
         let base = self.stack.len();
         let node = self.node_mut(index);
@@ -253,6 +255,7 @@ impl Graph {
         base
     }
 
+    #[inline]
     fn pop_frame(&mut self, index: u32) {
         self.stack.pop();
         self.node_mut(index).flags &= !CHECKING;
@@ -262,16 +265,19 @@ impl Graph {
     #[inline(always)]
     #[expect(
         clippy::inline_always,
-        reason = "the body of the one loop in `settle_marked`"
+        reason = "the body of the one loop in `settle_marked`; through a call its result would go over memory"
     )]
     fn step(&mut self, base: usize, eager: bool) -> Step {
         loop {
-            let top = self.stack.len();
+            let mut top = self.stack.len();
             if top <= base {
                 return Step::Done;
             }
-            let Frame { node: index, link } = self.stack[top - 1];
-            let flags = self.node(index).flags;
+            let Frame {
+                node: mut index,
+                mut link,
+            } = self.stack[top - 1];
+            let mut flags = self.node(index).flags;
             if flags & CHECKING == 0 {
                 // Somebody settled, ran or removed it while user code was running.
                 self.stack.pop();
@@ -281,35 +287,51 @@ impl Graph {
                 self.pop_frame(index);
                 return Step::Recompute(index);
             }
-            if link == NONE {
-                self.pop_frame(index);
-                if flags & DIRTY != 0 {
-                    return Step::Recompute(index);
-                }
-                self.node_mut(index).flags &= !PENDING;
-                if flags & HAS_OUTPUTS != 0 {
-                    self.clear_outputs(index);
-                }
-                return Step::Cut(index);
-            }
-            let edge = *self.edge(link);
-            if edge.sub != index {
+            if link != NONE && self.edge(link).sub != index {
                 // The edge was dropped while user code was running: look at the rest again.
-                self.stack[top - 1].link = self.node(index).deps;
+                link = self.node(index).deps;
+            }
+            while link != NONE {
+                let edge = *self.edge(link);
+                // Advance first: each dependency is looked at once, also one that stays dirty.
+                link = edge.next_dep;
+                let found = self.node(edge.dep).flags;
+                if found & (MARKED | RUNNING | OUTPUT) == 0 {
+                    continue;
+                }
+                self.stack[top - 1].link = link;
+                if found & (KIND | DIRTY | RUNNING | CHECKING) == COMPUTATION {
+                    // Down, with what is known of the new frame at hand.
+                    (index, flags) = (edge.dep, found | CHECKING);
+                    self.node_mut(index).flags = flags;
+                    link = self.node(index).deps;
+                    self.stack.push(Frame { node: index, link });
+                    top += 1;
+                    continue;
+                }
+                match self.look_at(edge.dep, index, eager) {
+                    Look::Next => {}
+                    Look::Descend => break,
+                    Look::Act(step) => return step,
+                }
+            }
+            if self.stack.len() > top {
                 continue;
             }
-            // Advance first: each dependency is looked at once, also one that stays dirty.
-            self.stack[top - 1].link = edge.next_dep;
-            if let Some(step) = self.look_at(edge.dep, index, eager) {
-                return step;
+            self.pop_frame(index);
+            if flags & DIRTY != 0 {
+                return Step::Recompute(index);
             }
+            self.node_mut(index).flags &= !PENDING;
+            if flags & HAS_OUTPUTS != 0 {
+                self.clear_outputs(index);
+            }
+            return Step::Cut(index);
         }
     }
 
     /// What has to happen with the dependency `via` of the node `by`.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "as `step`")]
-    fn look_at(&mut self, via: u32, by: u32, eager: bool) -> Option<Step> {
+    fn look_at(&mut self, via: u32, by: u32, eager: bool) -> Look {
         let mut dep = via;
         let mut flags = self.node(dep).flags;
         if flags & KIND == OUTPUT {
@@ -317,21 +339,24 @@ impl Graph {
             flags = self.node(dep).flags;
         }
         if flags & (MARKED | RUNNING) == 0 {
-            return None;
+            return Look::Next;
         }
         if flags & KIND == SOURCE {
-            return Some(Step::Commit(dep));
+            return Look::Act(Step::Commit(dep));
         }
         if flags & (RUNNING | CHECKING) != 0 {
             // A dirty node will run anyway; its old edges prove no cycle.
             let known = self.node(by).flags & DIRTY != 0 || flags & (DIRTY | RUNNING) == DIRTY;
-            return (!known).then_some(Step::Cycle { by, on: dep, via });
+            if known {
+                return Look::Next;
+            }
+            return Look::Act(Step::Cycle { by, on: dep, via });
         }
         if flags & DIRTY != 0 && !eager {
-            return Some(Step::Recompute(dep));
+            return Look::Act(Step::Recompute(dep));
         }
         self.push_frame(dep);
-        None
+        Look::Descend
     }
 
     /// Drops the frames above `base`: walks stop looking, and runs that nobody finished abort.
