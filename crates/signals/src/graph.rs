@@ -72,7 +72,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use node::{CHECKING, COMPUTATION, DIRTY, HOST_BITS, KIND, MARKED, RUNNING, SOURCE};
 pub(crate) use node::WATCHED;
+pub(crate) use node::{CHECKING, COMPUTATION, DIRTY, HOST_BITS, KIND, MARKED, RUNNING, SOURCE};
 pub use node::{Graph, NodeId, State};
 pub use settle::{Cycle, Event, Host, OnCycle, settle};
