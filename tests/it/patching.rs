@@ -244,18 +244,6 @@ fn a_body_that_the_module_itself_has_used_reruns_it() {
 }
 
 #[test]
-fn a_function_that_a_load_let_write_globals_is_not_patched() {
-    let m = |step: u32| format!("X = 0\ndef inc():\n    global X\n    X += {step}\n");
-    let project = Project::new(&[
-        ("m.py", &m(1)),
-        ("main.py", "import m\nm.inc()\nprint('V', m.X)\n"),
-    ]);
-    let mut hmr = Hmr::start(&project, &["main.py"]);
-    hmr.wait_stdout("V 1");
-    hmr.save("m.py", &m(5)).expect(&["m", "main"], &["V 5"]);
-}
-
-#[test]
 fn what_is_under_way_finishes_on_the_code_that_it_began_with() {
     let m = |n: u32| format!("def numbers():\n    for _ in range(3):\n        yield {n}\n");
     let served = Served::new(&m(1));

@@ -108,32 +108,6 @@ fn d08_two_files_that_are_saved_together_are_one_rerun_of_their_reader() {
     reload.expect(&["a", "b", "main"], &["V 2 2"]);
 }
 
-#[test]
-fn d25_an_edit_right_after_the_first_line_of_output_is_not_lost() {
-    for _ in 0..10 {
-        let project = Project::new(&[
-            ("m.py", "X = 1\n"),
-            ("main.py", "from m import X\nprint('V', X, flush=True)\n"),
-        ]);
-        let mut hmr = Hmr::start(&project, &["main.py"]);
-        hmr.wait_stdout("V 1");
-        project.save("m.py", "X = 22\n");
-        hmr.wait_stdout("V 22");
-    }
-}
-
-#[test]
-fn d26_an_edit_during_the_first_run_is_applied_after_it() {
-    let main = "import os, time\nfrom m import X\nprint('began', X, flush=True)\n\
-        while not os.path.exists('go'):\n    time.sleep(0.01)\nprint('V', X)\n";
-    let project = Project::new(&[("m.py", "X = 1\n"), ("main.py", main)]);
-    let mut hmr = Hmr::start(&project, &["main.py"]);
-    hmr.wait_stdout("began 1");
-    project.save("m.py", "X = 22\n");
-    project.save("go", "");
-    assert_eq!(hmr.wait_stdout("V 22"), ["V 1", "began 22"]);
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn d27_thousands_of_folders_of_other_tools_cost_no_watches() {
