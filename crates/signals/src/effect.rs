@@ -51,7 +51,7 @@ unsafe fn run<F: FnMut() + 'static>(block: *mut F, rt: &'static Inner, id: NodeI
         rt.nobody_asks();
         return rt.over(id);
     }
-    rt.g(|g| g.finish_leaf(id.index, false));
+    rt.g(|g| g.finish_leaf(id.index));
     rt.ran(id, true);
 }
 

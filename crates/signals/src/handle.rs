@@ -34,6 +34,9 @@ impl<T> Clone for Raw<T> {
 
 impl<T> Copy for Raw<T> {}
 
+/// With any of these flags a value cannot simply be read.
+pub(crate) const UNREADABLE: u32 = MARKED | RUNNING | flag::ERR | flag::WRITING;
+
 /// Whether copying or comparing a `T` runs no code of the user. Settled at compile time.
 #[inline]
 pub(crate) fn is_plain<T: 'static>() -> bool {
@@ -80,7 +83,7 @@ impl<T: 'static> Raw<T> {
                 return None;
             }
             let flags = g.node(self.id.index).flags;
-            if flags & (MARKED | RUNNING | flag::ERR | flag::WRITING | flag::INIT) != flag::INIT {
+            if flags & (UNREADABLE | flag::INIT) != flag::INIT {
                 return None;
             }
             if track && observer != NONE {
@@ -218,7 +221,10 @@ impl<T: 'static> Raw<T> {
     where
         T: Clone,
     {
-        if is_plain::<T>() && self.rt.run_if_dirty(self.id) && self.ready(track).is_some() {
+        if is_plain::<T>() && self.rt.run_if_dirty(self.id) {
+            if track {
+                self.track();
+            }
             return self.copy();
         }
         match self.get(track) {

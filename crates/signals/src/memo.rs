@@ -13,7 +13,7 @@ use crate::cold::Failure;
 use crate::equality::{ByPartialEq, Equality};
 use crate::error::Error;
 use crate::graph::{CHECKING, COMPUTATION, Cycle, DIRTY, KIND, NodeId, RUNNING, settle};
-use crate::handle::Raw;
+use crate::handle::{Raw, UNREADABLE};
 use crate::runtime::{Ctx, Cx, Inner, NOBODY, NONE};
 use crate::slot::{Kind, VTable, flag};
 
@@ -188,20 +188,21 @@ impl Inner {
         drop(replaced);
     }
 
-    /// Runs a memo that is surely due, which needs no walk; `false` if it is not, or if effects have
-    /// to run after it.
+    /// Runs a memo that is surely due, which needs no walk. `false` if it is not, if it has no value
+    /// afterwards, or if effects have to run after it.
     #[inline(never)]
     pub(crate) fn run_if_dirty(&'static self, id: NodeId) -> bool {
-        let ready = |flags: u32| flags & (KIND | DIRTY | RUNNING | CHECKING) == COMPUTATION | DIRTY;
+        let due = |flags: u32| flags & (KIND | DIRTY | RUNNING | CHECKING) == COMPUTATION | DIRTY;
         let outside = self.depth.get() == 0 && self.ctx.get().memo == NONE;
-        if outside || self.observed.get() || !self.flags(id).is_some_and(ready) {
+        if outside || self.observed.get() || !self.flags(id).is_some_and(due) {
             return false;
         }
         let run = AssertUnwindSafe(|| self.run(id));
         if let Err(panic) = self.with_stack(|| catch_unwind(run)) {
             self.settle_panic(panic);
         }
-        true
+        let fresh = |flags: u32| flags & (UNREADABLE | flag::INIT) == flag::INIT;
+        self.flags_if_there(id).is_some_and(fresh)
     }
 
     /// Settles a computation. A panic of a memo on the way becomes that memo's result, and the walk

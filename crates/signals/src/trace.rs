@@ -234,17 +234,36 @@ impl Inner {
         }
     }
 
-    #[cold]
+    /// Tells what a walk does. Each kind out of line by itself: an event as such would be put into
+    /// memory before anybody knows whether it is wanted.
+    #[inline]
     pub(crate) fn tell(&self, event: Event) {
-        let event = match event {
-            Event::Recompute(node) => {
-                let cause = self.g(|g| g.cause(node));
-                TraceEvent::Run { node, cause }
+        if self.observed.get() {
+            match event {
+                Event::Recompute(node) => self.tell_run(node),
+                Event::Cut(node) => self.tell_cut(node),
+                Event::Cycle(node) => self.tell_cycle(node),
             }
-            Event::Cut(node) => TraceEvent::Cut { node },
-            Event::Cycle(node) => TraceEvent::Cycle { node },
-        };
-        self.publish(&event);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_run(&self, node: NodeId) {
+        let cause = self.g(|g| g.cause(node));
+        self.publish(&TraceEvent::Run { node, cause });
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_cut(&self, node: NodeId) {
+        self.publish(&TraceEvent::Cut { node });
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_cycle(&self, node: NodeId) {
+        self.publish(&TraceEvent::Cycle { node });
     }
 
     /// Tells that a run is over.

@@ -94,12 +94,19 @@ pub(crate) struct Node {
     pub(crate) run_stamp: u32,
 }
 
-/// One step of a walk: a node whose dependencies are being settled, or (`link` is `NONE` and the
-/// node is running) a run that has started.
-#[derive(Clone, Copy, Debug)]
+/// One step of a walk: a node whose dependencies are being settled, with the next edge to look at;
+/// or a node that is about to run or running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) node: u32,
     pub(crate) link: u32,
+}
+
+impl Frame {
+    #[inline]
+    pub(crate) fn of_run(node: u32) -> Self {
+        Self { node, link: NONE }
+    }
 }
 
 /// Nodes and edges. It holds no values and no closures; see [`Host`](super::Host).

@@ -32,10 +32,10 @@ impl Graph {
     #[inline]
     pub(crate) fn start_run(&mut self, index: u32) {
         self.start_leaf(index);
-        self.stack.push(Frame {
-            node: index,
-            link: NONE,
-        });
+        let frame = Frame::of_run(index);
+        if self.stack.last() != Some(&frame) {
+            self.stack.push(frame);
+        }
     }
 
     /// A run that nobody reads, so that it cannot be part of a cycle, and that surely is finished.
@@ -138,7 +138,7 @@ impl Graph {
     /// Does nothing if the node was removed during its run.
     pub fn finish(&mut self, node: NodeId, changed: bool) {
         if self.end_run(node) {
-            self.finish_leaf(node.index, changed);
+            self.end_reads(node.index, changed);
         }
     }
 
@@ -147,15 +147,22 @@ impl Graph {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "`changed` is a constant at each call")]
     pub(crate) fn finish_run(&mut self, index: u32, changed: bool) {
-        debug_assert!(self.stack.last().is_some_and(|top| top.node == index));
+        debug_assert_eq!(self.stack.last(), Some(&Frame::of_run(index)));
         self.stack.pop();
-        self.finish_leaf(index, changed);
+        self.end_reads(index, changed);
     }
 
-    /// [`Graph::finish_run`] for a run that began with [`Graph::start_leaf`].
+    /// [`Graph::finish_run`] for a run that began with [`Graph::start_leaf`]: it has a frame only if
+    /// a walk came to it.
+    #[inline]
+    pub(crate) fn finish_leaf(&mut self, index: u32) {
+        self.pop_run(index);
+        self.end_reads(index, false);
+    }
+
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `finish_run`")]
-    pub(crate) fn finish_leaf(&mut self, index: u32, changed: bool) {
+    fn end_reads(&mut self, index: u32, changed: bool) {
         let n = self.node_mut(index);
         n.flags &= !RUNNING;
         let (flags, tail) = (n.flags, n.deps_tail);
@@ -230,10 +237,7 @@ impl Graph {
 
     #[inline]
     fn pop_run(&mut self, index: u32) {
-        if let Some(top) = self.stack.last()
-            && top.node == index
-            && top.link == NONE
-        {
+        if self.stack.last() == Some(&Frame::of_run(index)) {
             self.stack.pop();
         }
     }

@@ -121,6 +121,7 @@ pub fn settle<H: Host>(host: &H, node: NodeId) -> Result<(), Cycle> {
 enum Step {
     /// The walk is over.
     Done,
+    /// The node has the frame on top of the stack, ready for its run.
     Recompute(u32),
     Commit(u32),
     Cut(u32),
@@ -196,7 +197,7 @@ fn commit<H: Host>(host: &H, index: u32) {
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "called at one place, in the loop")]
 fn recompute<H: Host>(host: &H, index: u32) {
-    let (id, base) = host.graph(|g| (g.id(index), g.stack.len()));
+    let (id, base) = host.graph(|g| (g.id(index), g.stack.len() - 1));
     host.event(Event::Recompute(id));
     host.recompute(id);
     // A run that was not finished is aborted; if it unwinds, by the guard of the caller.
@@ -255,12 +256,6 @@ impl Graph {
         base
     }
 
-    #[inline]
-    fn pop_frame(&mut self, index: u32) {
-        self.stack.pop();
-        self.node_mut(index).flags &= !CHECKING;
-    }
-
     /// Moves the walk to the next place where the host has to act.
     #[inline(always)]
     #[expect(
@@ -284,7 +279,8 @@ impl Graph {
                 continue;
             }
             if flags & DIRTY != 0 && !eager {
-                self.pop_frame(index);
+                self.node_mut(index).flags = flags & !CHECKING;
+                self.stack[top - 1].link = NONE;
                 return Step::Recompute(index);
             }
             if link != NONE && self.edge(link).sub != index {
@@ -318,10 +314,11 @@ impl Graph {
             if self.stack.len() > top {
                 continue;
             }
-            self.pop_frame(index);
+            self.node_mut(index).flags = flags & !CHECKING;
             if flags & DIRTY != 0 {
                 return Step::Recompute(index);
             }
+            self.stack.pop();
             self.node_mut(index).flags &= !PENDING;
             if flags & HAS_OUTPUTS != 0 {
                 self.clear_outputs(index);
@@ -353,6 +350,7 @@ impl Graph {
             return Look::Act(Step::Cycle { by, on: dep, via });
         }
         if flags & DIRTY != 0 && !eager {
+            self.stack.push(Frame::of_run(dep));
             return Look::Act(Step::Recompute(dep));
         }
         self.push_frame(dep);
@@ -367,7 +365,7 @@ impl Graph {
             };
             let node = self.node_mut(frame.node);
             node.flags &= !CHECKING;
-            if frame.link == NONE && node.flags & RUNNING != 0 {
+            if frame == Frame::of_run(frame.node) && node.flags & RUNNING != 0 {
                 let id = self.id(frame.node);
                 self.abort(id);
             }
