@@ -4,7 +4,7 @@
 use std::alloc::Layout;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 
-use crate::error::Error;
+use crate::error::{Error, or_raise};
 use crate::flush::{FlushError, Restore};
 use crate::graph::{COMPUTATION, DIRTY, NodeId, WATCHED};
 use crate::runtime::{Ctx, Cx, Inner, NONE};
@@ -117,10 +117,7 @@ impl Cx {
     /// caller; the effect stays and runs again when something it read before the panic changes.
     #[track_caller]
     pub fn effect(&self, f: impl FnMut() + 'static) -> Effect {
-        match make(self.inner(), f, Location::caller()) {
-            Ok(effect) => effect,
-            Err(error) => error.raise(),
-        }
+        or_raise(self.try_effect(f))
     }
 
     /// [`Cx::effect`], with what goes wrong as an error.
@@ -143,12 +140,26 @@ impl Cx {
     #[track_caller]
     pub fn watch<T: PartialEq + 'static>(
         &self,
+        source: impl FnMut() -> T + 'static,
+        changed: impl FnMut(&T, &T) + 'static,
+    ) -> Effect {
+        or_raise(self.try_watch(source, changed))
+    }
+
+    /// [`Cx::watch`], with what goes wrong as an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cx::try_effect`].
+    #[track_caller]
+    pub fn try_watch<T: PartialEq + 'static>(
+        &self,
         mut source: impl FnMut() -> T + 'static,
         mut changed: impl FnMut(&T, &T) + 'static,
-    ) -> Effect {
+    ) -> Result<Effect, Error> {
         let cx = *self;
         let mut last: Option<T> = None;
-        self.effect(move || {
+        self.try_effect(move || {
             let new = source();
             if let Some(old) = &last
                 && *old != new

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use crate::error::Error;
+use crate::error::{Error, or_raise};
 use crate::graph::{COMPUTATION, DIRTY, Graph, KIND, MARKED, NodeId, RUNNING, settle};
 use crate::owner::{Panic, keep_first};
 use crate::runtime::{Ctx, Cx, Inner, NOBODY, NONE};
@@ -106,7 +106,16 @@ impl Cx {
     /// Panics if the runtime has been dropped, and when `f` does; tracking goes on after either.
     #[track_caller]
     pub fn untrack<R>(&self, f: impl FnOnce() -> R) -> R {
-        let rt = self.inner();
+        or_raise(self.try_untrack(f))
+    }
+
+    /// [`Cx::untrack`], or an error if the runtime has been dropped; `f` does not run then.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    pub fn try_untrack<R>(&self, f: impl FnOnce() -> R) -> Result<R, Error> {
+        let rt = self.live()?;
         let before = rt.ctx.get();
         rt.ctx.set(Ctx {
             observer: NONE,
@@ -115,7 +124,7 @@ impl Cx {
         let restore = Restore { rt, before };
         let value = f();
         drop(restore);
-        value
+        Ok(value)
     }
 
     /// How many runs one flush may make, beyond one per live node, before the effects that ran most

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 
 use crate::effect::Effect;
+use crate::error::Error;
 use crate::runtime::Cx;
 use crate::signal::Signal;
 
@@ -43,6 +44,15 @@ impl<T: Clone + 'static> Resource<T> {
         self.value.get()
     }
 
+    /// [`Resource::get`], or an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    pub fn try_get(&self) -> Result<Option<T>, Error> {
+        self.value.try_get()
+    }
+
     /// Whether a request is on its way.
     ///
     /// # Panics
@@ -51,6 +61,15 @@ impl<T: Clone + 'static> Resource<T> {
     #[track_caller]
     pub fn is_loading(&self) -> bool {
         self.loading.get()
+    }
+
+    /// [`Resource::is_loading`], or an error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    pub fn try_is_loading(&self) -> Result<bool, Error> {
+        self.loading.try_get()
     }
 }
 

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::flush::FlushError;
 use crate::graph::{COMPUTATION, DIRTY, KIND, MARKED, NodeId, RUNNING, SOURCE};
 use crate::runtime::{Inner, NONE};
-use crate::slot::flag;
+use crate::slot::{LOANS, flag};
 
 /// Names a node whose block begins with a `T`.
 ///
@@ -277,17 +277,17 @@ pub(crate) struct Loan {
 impl Loan {
     #[inline]
     pub(crate) fn new(rt: &'static Inner, id: NodeId, flag: u32, flags: u32) -> Self {
-        let outermost = flags & (flag::LENT | flag::WRITING) == 0;
+        let outermost = flags & LOANS == 0;
         rt.set_flags(id.index, flag, 0);
         rt.lent.set(rt.lent.get() + 1);
         let flag = if outermost { flag } else { 0 };
         Self { rt, id, flag }
     }
 
-    /// The end of a loan whose node has gone meanwhile.
+    /// The end of a loan whose node has gone or moved meanwhile.
     #[cold]
     fn drop_left(&self) {
-        if let Err(panic) = self.rt.drop_left(self.id)
+        if let Err(panic) = self.rt.drop_left(self.id, LOANS)
             && !std::thread::panicking()
         {
             std::panic::resume_unwind(panic);
@@ -302,10 +302,14 @@ impl Drop for Loan {
         if self.flag == 0 {
             return;
         }
-        if self.rt.flags_if_there(self.id).is_some() {
-            self.rt.set_flags(self.id.index, 0, self.flag);
-        } else {
-            self.drop_left();
+        match self.rt.flags_if_there(self.id) {
+            Some(flags) => {
+                self.rt.set_flags(self.id.index, 0, self.flag | flag::MOVED);
+                if flags & flag::MOVED != 0 {
+                    self.drop_left();
+                }
+            }
+            None => self.drop_left(),
         }
     }
 }

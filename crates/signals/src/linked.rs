@@ -9,12 +9,12 @@
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 
 use crate::equality::ByPartialEq;
-use crate::error::Error;
+use crate::error::{Error, or_raise};
 use crate::flush::FlushError;
 use crate::handle::Loan;
 use crate::memo::{Memo, make};
 use crate::runtime::{Cx, NONE};
-use crate::slot::flag;
+use crate::slot::{LOANS, flag};
 
 impl Cx {
     /// Makes a memo that can be written too: the written value holds until something that the
@@ -29,8 +29,22 @@ impl Cx {
         T: PartialEq + 'static,
         F: FnMut(Option<&T>) -> T + 'static,
     {
-        let memo = make(self.inner(), compute, ByPartialEq, Location::caller());
-        Linked { memo }
+        or_raise(self.try_linked(compute))
+    }
+
+    /// [`Cx::linked`], or an error if the runtime has been dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    #[track_caller]
+    pub fn try_linked<T, F>(&self, compute: F) -> Result<Linked<T>, Error>
+    where
+        T: PartialEq + 'static,
+        F: FnMut(Option<&T>) -> T + 'static,
+    {
+        let memo = make(self.live()?, compute, ByPartialEq, Location::caller());
+        Ok(Linked { memo })
     }
 }
 
@@ -77,7 +91,7 @@ impl<T: 'static> Linked<T> {
         self.memo.raw.with(false, |_| ())?;
         let slot = rt.slot(id.index);
         let flags = rt.flags(id).unwrap_or(0);
-        if flags & (flag::LENT | flag::WRITING) != 0 {
+        if flags & LOANS != 0 {
             return Err(Error::Borrowed(rt.place(id)));
         }
         let loan = Loan::new(rt, id, flag::LENT, flags);
@@ -87,8 +101,10 @@ impl<T: 'static> Linked<T> {
         if same || rt.flags(id).is_none() {
             return Ok(());
         }
+        // The comparison may have made the memo run and move.
+        let data = rt.data(id.index);
         // SAFETY: the block begins with an initialised `T`; nobody has it on loan.
-        let old = unsafe { std::mem::replace(&mut *slot.data.cast::<T>(), value) };
+        let old = unsafe { std::mem::replace(&mut *data.cast::<T>(), value) };
         rt.g(|g| g.computation_changed(id));
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(old)));
         let flushed = rt.flush_if_queued();

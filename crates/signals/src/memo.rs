@@ -11,9 +11,11 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 
 use crate::cold::Failure;
 use crate::equality::{ByPartialEq, Equality};
-use crate::error::Error;
+use crate::error::{Error, or_raise};
+use crate::graph::arena::at_mut;
 use crate::graph::{CHECKING, COMPUTATION, Cycle, DIRTY, KIND, NodeId, RUNNING, settle};
 use crate::handle::{Raw, UNREADABLE};
+use crate::owner::Left;
 use crate::runtime::{Ctx, Cx, Inner, NOBODY, NONE};
 use crate::slot::{Kind, VTable, flag};
 
@@ -33,6 +35,13 @@ where
     F: FnMut(Option<&T>) -> T + 'static,
     E: Equality<T>,
 {
+    /// For a block of which only the value is left.
+    const VALUE: VTable = VTable {
+        // SAFETY: callers pass such a block.
+        drop: |block, _| unsafe { block.cast::<T>().drop_in_place() },
+        ..Self::VTABLE
+    };
+
     const VTABLE: VTable = VTable {
         kind: Kind::Memo,
         layout: Layout::new::<Block<T, F, E>>(),
@@ -79,7 +88,7 @@ where
     E: Equality<T>,
 {
     let mut flags = rt.flags_of_live(id);
-    if flags & (flag::LENT | flag::WRITING | flag::OWNS) != 0 {
+    if flags & flag::OWNS != 0 {
         match rt.clear_for_run(id) {
             Some(now) => flags = now,
             None => return,
@@ -94,9 +103,9 @@ where
             owner: id,
         }),
     };
-    // SAFETY: the node is running, so that nobody else touches its block: it is not run again, a
-    // read of it is a cycle, and a disposal leaves the block to us. INIT says whether there is a
-    // value.
+    // SAFETY: the node is running, so that nobody else touches its block, but to look at the value if
+    // that is lent: it is not run again, a read of it is a cycle, and a disposal leaves the block to
+    // us. INIT says whether there is a value.
     let (old, compute, equality) = unsafe {
         let old = (flags & flag::INIT != 0).then(|| (*block).value.assume_init_ref());
         (old, &mut (*block).compute, &(*block).equality)
@@ -113,6 +122,10 @@ where
         rt.ran(id, false);
         return drop(new);
     }
+    if flags & flag::LENT != 0 {
+        // SAFETY: as above; nobody uses the closure and the equality any more.
+        return unsafe { move_out_of_loan(block, rt, id, new) };
+    }
     // SAFETY: as above; the value is only written here and while the node is not running.
     let value = unsafe { &mut (*block).value };
     let old = std::mem::replace(value, MaybeUninit::new(new));
@@ -126,8 +139,7 @@ where
         drop(unsafe { old.assume_init() });
     }
     if flags & flag::ERR != 0 {
-        let failure = rt.cold.borrow_mut().errors.remove(&id.index);
-        drop(failure);
+        rt.forget_failure(id);
     }
 }
 
@@ -152,9 +164,50 @@ impl Drop for End {
     }
 }
 
+/// The end of a run while the value is lent: the new one gets a new block. The old block keeps the old value until the loan ends.
+///
+/// # Safety
+///
+/// `block` is the block of the live node `id` of `rt`, has a value, and only that is in use.
+#[cold]
+unsafe fn move_out_of_loan<T, F, E>(
+    block: *mut Block<T, F, E>,
+    rt: &'static Inner,
+    id: NodeId,
+    new: T,
+) where
+    T: 'static,
+    F: FnMut(Option<&T>) -> T + 'static,
+    E: Equality<T>,
+{
+    let layout = Table::<T, F, E>::VTABLE.layout;
+    let fresh = rt.slab(|slab| slab.alloc(layout));
+    // SAFETY: `fresh` has the layout and is uninitialised; what is read here stays behind in a block
+    // whose vtable drops the value only.
+    unsafe {
+        fresh.cast::<Block<T, F, E>>().write(Block {
+            value: MaybeUninit::new(new),
+            compute: (&raw const (*block).compute).read(),
+            equality: (&raw const (*block).equality).read(),
+        });
+    }
+    rt.slots(|slots| at_mut(slots, id.index).data = fresh);
+    rt.left.borrow_mut().push(Left {
+        id,
+        data: block.cast(),
+        vtable: &Table::<T, F, E>::VALUE,
+        init: true,
+        users: flag::LENT,
+    });
+    rt.set_flags(id.index, flag::MOVED, flag::ERR);
+    rt.g(|g| g.finish_run(id.index, true));
+    rt.ran(id, true);
+    rt.forget_failure(id);
+}
+
 impl Inner {
-    /// What a memo that owns something or has its value lent needs before it runs: its flags then,
-    /// or `None` if a cleanup removed it.
+    /// What a memo that owns something needs before it runs: its flags then, or `None` if a cleanup
+    /// removed it.
     #[cold]
     fn clear_for_run(&'static self, id: NodeId) -> Option<u32> {
         if self.flags(id)? & flag::OWNS != 0
@@ -162,11 +215,13 @@ impl Inner {
         {
             resume_unwind(panic);
         }
-        let flags = self.flags(id)?;
-        if flags & (flag::LENT | flag::WRITING) != 0 {
-            Error::Borrowed(self.place(id)).raise();
-        }
-        Some(flags)
+        self.flags(id)
+    }
+
+    #[cold]
+    fn forget_failure(&self, id: NodeId) {
+        let failure = self.cold.borrow_mut().errors.remove(&id.index);
+        drop(failure);
     }
 
     /// The memo panicked: the panic is kept as its result until something it read changes. Only a
@@ -297,7 +352,26 @@ impl Cx {
         T: 'static,
         F: FnMut(Option<&T>) -> T + 'static,
     {
-        make(self.inner(), compute, equality, Location::caller())
+        or_raise(self.try_memo_with(compute, equality))
+    }
+
+    /// [`Cx::memo_with`], or an error if the runtime has been dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    #[track_caller]
+    pub fn try_memo_with<T, F>(
+        &self,
+        compute: F,
+        equality: impl Equality<T>,
+    ) -> Result<Memo<T>, Error>
+    where
+        T: 'static,
+        F: FnMut(Option<&T>) -> T + 'static,
+    {
+        let created = Location::caller();
+        Ok(make(self.live()?, compute, equality, created))
     }
 
     /// [`Cx::memo`], or an error if the runtime has been dropped.

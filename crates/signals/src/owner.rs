@@ -10,17 +10,19 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 
 use crate::graph::{NodeId, RUNNING};
 use crate::runtime::{Ctx, Inner, NOBODY, NONE};
-use crate::slot::{VTable, flag};
+use crate::slot::{LOANS, VTable, flag};
 
 pub(crate) type Panic = Box<dyn Any + Send>;
 type Site = Option<&'static Location<'static>>;
 
-/// A block whose node has gone while user code was at work on it.
+/// A block that is no node's any more while user code is at work on it: the node has gone or moved.
 pub(crate) struct Left {
-    id: NodeId,
-    data: *mut u8,
-    vtable: &'static VTable,
-    init: bool,
+    pub(crate) id: NodeId,
+    pub(crate) data: *mut u8,
+    pub(crate) vtable: &'static VTable,
+    pub(crate) init: bool,
+    /// Who is at work.
+    pub(crate) users: u32,
 }
 
 /// Keeps the first panic of several.
@@ -176,12 +178,14 @@ impl Inner {
             self.tell_disposed(id);
         }
         let init = flags & flag::INIT != 0;
-        if flags & (RUNNING | flag::LENT | flag::WRITING) != 0 {
+        let users = flags & (RUNNING | LOANS);
+        if users != 0 {
             self.left.borrow_mut().push(Left {
                 id,
                 data: slot.data,
                 vtable: slot.vtable,
                 init,
+                users,
             });
         } else {
             // SAFETY: the node has gone, so nobody finds the block any more, and by the flags
@@ -194,25 +198,34 @@ impl Inner {
         }
     }
 
-    /// Drops the block of a node that went while user code was at work on it. Whoever called that
-    /// code calls this when it has returned.
+    /// Whoever called user code that was at work on blocks of the node, as `users` says, calls this
+    /// when it has returned. Blocks that nobody is at work on any more are dropped.
     #[cold]
-    pub(crate) fn drop_left(&self, id: NodeId) -> Result<(), Panic> {
-        let mut all = self.left.borrow_mut();
-        let left = all.iter().rposition(|left| left.id == id);
-        let left = left.map(|at| all.swap_remove(at));
-        drop(all);
-        // SAFETY: the node has gone, and the only user of its block is our caller, who is done.
-        left.map_or(Ok(()), |left| unsafe {
-            self.drop_block(left.data, left.vtable, left.init)
-        })
+    pub(crate) fn drop_left(&self, id: NodeId, users: u32) -> Result<(), Panic> {
+        let mut panic = None;
+        for left in &mut *self.left.borrow_mut() {
+            if left.id == id {
+                left.users &= !users;
+            }
+        }
+        loop {
+            let mut all = self.left.borrow_mut();
+            let next = all.iter().position(|left| left.users == 0);
+            let Some(left) = next.map(|at| all.swap_remove(at)) else {
+                return panic.map_or(Ok(()), Err);
+            };
+            drop(all);
+            // SAFETY: it is no node's block any more, and its last user is done.
+            let dropped = unsafe { self.drop_block(left.data, left.vtable, left.init) };
+            keep_first(&mut panic, dropped);
+        }
     }
 
     /// Drops what is in a block and frees it, even if the drop panics.
     ///
     /// # Safety
     ///
-    /// The block belongs to a node that has gone, has that vtable, and nobody uses it.
+    /// The block is no node's any more, has that vtable, and nobody uses it.
     unsafe fn drop_block(
         &self,
         data: *mut u8,
@@ -232,7 +245,7 @@ impl Inner {
     #[cold]
     pub(crate) fn over(&'static self, id: NodeId) {
         self.g(|g| g.finish(id, false));
-        let dropped = self.drop_left(id);
+        let dropped = self.drop_left(id, RUNNING);
         let late = self.run_late();
         if let Err(panic) = dropped.and(late) {
             resume_unwind(panic);
@@ -244,7 +257,7 @@ impl Inner {
     #[cold]
     pub(crate) fn over_quietly(&'static self, id: NodeId) {
         self.g(|g| g.finish(id, false));
-        let _ = self.drop_left(id);
+        let _ = self.drop_left(id, RUNNING);
         let _ = self.run_late();
     }
 

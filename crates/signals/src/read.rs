@@ -108,6 +108,16 @@ macro_rules! readable {
                 }
             }
 
+            /// `with_untracked`, or why there is no value.
+            ///
+            /// # Errors
+            ///
+            /// As `try_get`.
+            #[inline]
+            pub fn try_with_untracked<R>(&self, f: impl FnOnce(&T) -> R) -> Result<R, Error> {
+                self.$($raw)+.with(false, f)
+            }
+
             /// Removes the node. Handles to it find it [disposed](Error::Disposed); its readers keep
             /// what they made of it. Nothing happens if it has gone already.
             ///

@@ -78,7 +78,19 @@ const IDLE: Ctx = Ctx {
 };
 
 thread_local! {
-    static POOL: RefCell<Vec<&'static Inner>> = const { RefCell::new(Vec::new()) };
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool(Vec::new())) };
+}
+
+/// Runtimes that were dropped, for the next ones of this thread. When the thread ends, their memory
+/// is freed but for the block that handles point to, about a kilobyte: there may be handles left.
+struct Pool(Vec<&'static Inner>);
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        for rt in &self.0 {
+            rt.free_memory();
+        }
+    }
 }
 
 /// Owns signals, memos, effects and scopes, and everything they hold.
@@ -113,28 +125,30 @@ impl Runtime {
     /// An empty runtime.
     #[track_caller]
     pub fn new() -> Self {
-        let rt = POOL.with_borrow_mut(Vec::pop).unwrap_or_else(|| {
-            Box::leak(Box::new(Inner {
-                graph: UnsafeCell::new(Graph::new()),
-                slots: UnsafeCell::new(Vec::new()),
-                slab: UnsafeCell::new(Slab::new()),
-                ctx: Cell::new(IDLE),
-                depth: Cell::new(0),
-                lent: Cell::new(0),
-                touched: UnsafeCell::default(),
-                cold: RefCell::default(),
-                left: RefCell::default(),
-                observed: Cell::new(false),
-                raised_cycle: RefCell::default(),
-                stack_limit: Cell::new(0),
-                root: Cell::new(NOBODY),
-                epoch: Cell::new(0),
-                alive: Cell::new(false),
-                budget: Cell::new(crate::flush::DEFAULT_BUDGET),
-                failing: Cell::new(NOBODY),
-                kept_panic: RefCell::default(),
-            }))
-        });
+        let rt = POOL
+            .with_borrow_mut(|pool| pool.0.pop())
+            .unwrap_or_else(|| {
+                Box::leak(Box::new(Inner {
+                    graph: UnsafeCell::new(Graph::new()),
+                    slots: UnsafeCell::new(Vec::new()),
+                    slab: UnsafeCell::new(Slab::new()),
+                    ctx: Cell::new(IDLE),
+                    depth: Cell::new(0),
+                    lent: Cell::new(0),
+                    touched: UnsafeCell::default(),
+                    cold: RefCell::default(),
+                    left: RefCell::default(),
+                    observed: Cell::new(false),
+                    raised_cycle: RefCell::default(),
+                    stack_limit: Cell::new(0),
+                    root: Cell::new(NOBODY),
+                    epoch: Cell::new(0),
+                    alive: Cell::new(false),
+                    budget: Cell::new(crate::flush::DEFAULT_BUDGET),
+                    failing: Cell::new(NOBODY),
+                    kept_panic: RefCell::default(),
+                }))
+            });
         rt.alive.set(true);
         let root = rt.insert(crate::scope::VTABLE, SOURCE, |_| {}, Location::caller());
         rt.root.set(root);
@@ -322,35 +336,38 @@ impl Inner {
         let next = self.g(|g| {
             let highest = g.nodes.iter().map(|n| n.generation).max().unwrap_or(0);
             let next = highest.max(g.first_generation).saturating_add(1);
-            if keep {
-                g.clear();
-            } else {
-                *g = Graph::new();
-            }
+            g.clear();
             g.first_generation = next;
             next
         });
-        self.slots(|slots| {
-            if keep {
-                slots.clear();
-            } else {
-                *slots = Vec::new();
-            }
-        });
-        if keep {
-            // SAFETY: all nodes have gone with their blocks, and `busy` was false: nobody is left
-            // who would drop one later.
-            self.slab(|slab| unsafe { slab.clear() });
-        } else {
-            self.slab(|slab| *slab = Slab::new());
-        }
+        self.slots(Vec::clear);
+        // SAFETY: all nodes have gone with their blocks, and `busy` was false: nobody is left who
+        // would drop one later.
+        self.slab(|slab| unsafe { slab.clear() });
         self.touched(|touched| *touched = Vec::new());
         self.ctx.set(IDLE);
         self.budget.set(crate::flush::DEFAULT_BUDGET);
-        // Half of the generations are left for the next user; otherwise the block is retired.
-        if next < u32::MAX / 2 {
-            let _ = POOL.try_with(|pool| pool.borrow_mut().push(self));
+        if !keep {
+            self.free_memory();
         }
+        // Half of the generations are left for the next user; otherwise the block is retired. So it
+        // is when the thread ends.
+        let is_usable = next < u32::MAX / 2;
+        let pooled = is_usable && POOL.try_with(|pool| pool.borrow_mut().0.push(self)).is_ok();
+        if !pooled {
+            self.free_memory();
+        }
+    }
+
+    /// Frees what an empty runtime holds. Old handles still find that their nodes have gone.
+    fn free_memory(&self) {
+        self.g(|g| {
+            let first_generation = g.first_generation;
+            *g = Graph::new();
+            g.first_generation = first_generation;
+        });
+        self.slots(|slots| *slots = Vec::new());
+        self.slab(|slab| *slab = Slab::new());
     }
 }
 

@@ -54,10 +54,24 @@ impl Cx {
         &self,
         selected: impl Fn() -> K + 'static,
     ) -> Selector<K> {
+        or_raise(self.try_selector(selected))
+    }
+
+    /// [`Cx::selector`], with what goes wrong as an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cx::try_effect`].
+    #[track_caller]
+    pub fn try_selector<K: Ord + Clone + 'static>(
+        &self,
+        selected: impl Fn() -> K + 'static,
+    ) -> Result<Selector<K>, Error> {
+        self.live()?;
         let cx = *self;
         let (current, tracker) = (RefCell::new(None), Tracker::new(cx));
         let parts = cx.store(Parts { current, tracker });
-        let watcher = cx.effect(move || {
+        let watcher = cx.try_effect(move || {
             let new = selected();
             let _ = parts.try_with(|p| {
                 if p.current.borrow().as_ref() == Some(&new) {
@@ -69,8 +83,8 @@ impl Cx {
                 }
                 p.tracker.tell(&new);
             });
-        });
-        Selector { cx, parts, watcher }
+        })?;
+        Ok(Selector { cx, parts, watcher })
     }
 }
 

@@ -8,12 +8,12 @@ use std::alloc::Layout;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 
 use crate::equality::{ByPartialEq, Equality};
-use crate::error::Error;
+use crate::error::{Error, or_raise};
 use crate::flush::FlushError;
 use crate::graph::{DIRTY, NodeId, SOURCE};
 use crate::handle::{Loan, Raw, is_plain};
 use crate::runtime::{Cx, Inner, NONE};
-use crate::slot::{Kind, VTable, flag};
+use crate::slot::{Kind, LOANS, VTable, flag};
 
 /// The start of a signal's block, whatever its policy.
 #[repr(C)]
@@ -119,7 +119,22 @@ impl Cx {
     /// Panics if the runtime has been dropped.
     #[track_caller]
     pub fn signal_with<T: 'static>(&self, value: T, equality: impl Equality<T>) -> Signal<T> {
-        make(self.inner(), value, equality, false, Location::caller())
+        or_raise(self.try_signal_with(value, equality))
+    }
+
+    /// [`Cx::signal_with`], or an error if the runtime has been dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    #[track_caller]
+    pub fn try_signal_with<T: 'static>(
+        &self,
+        value: T,
+        equality: impl Equality<T>,
+    ) -> Result<Signal<T>, Error> {
+        let created = Location::caller();
+        Ok(make(self.live()?, value, equality, false, created))
     }
 
     /// [`Cx::signal`], or an error if the runtime has been dropped.
@@ -315,7 +330,7 @@ impl<T: 'static> Signal<T> {
             return Err(rt.disposed(id));
         };
         let ctx = rt.ctx.get();
-        if ctx.memo != NONE || flags & (flag::LENT | flag::WRITING) != 0 {
+        if ctx.memo != NONE || flags & LOANS != 0 {
             return Err(self.not_writable(ctx.memo));
         }
         Ok(flags)

@@ -26,7 +26,12 @@ pub(crate) mod flag {
     pub(crate) const FORCED: u32 = 64 << HOST_BITS;
     /// There may be entries in the cold tables.
     pub(crate) const COLD: u32 = 128 << HOST_BITS;
+    /// A block that it had before is still lent.
+    pub(crate) const MOVED: u32 = 256 << HOST_BITS;
 }
+
+/// The flags of a value that is lent.
+pub(crate) const LOANS: u32 = flag::LENT | flag::WRITING;
 
 /// What a node is, for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

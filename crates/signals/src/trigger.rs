@@ -3,7 +3,7 @@
 use std::panic::Location;
 
 use crate::equality::Never;
-use crate::error::Error;
+use crate::error::{Error, or_raise};
 use crate::graph::NodeId;
 use crate::runtime::Cx;
 use crate::signal::{Signal, make};
@@ -16,8 +16,18 @@ impl Cx {
     /// Panics if the runtime has been dropped.
     #[track_caller]
     pub fn trigger(&self) -> Trigger {
-        let signal = make(self.inner(), (), Never, true, Location::caller());
-        Trigger { signal }
+        or_raise(self.try_trigger())
+    }
+
+    /// [`Cx::trigger`], or an error if the runtime has been dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    #[track_caller]
+    pub fn try_trigger(&self) -> Result<Trigger, Error> {
+        let signal = make(self.live()?, (), Never, true, Location::caller());
+        Ok(Trigger { signal })
     }
 }
 

@@ -158,6 +158,15 @@ fn a_runtime_that_has_gone_is_an_error_for_what_would_be_made_in_it() {
         cx.try_context::<u8>().map(|c| c.as_deref().copied()),
         Ok(Some(3))
     );
+    let signal = cx.try_signal_with(1, hmr_signals::Never);
+    assert_eq!(signal.and_then(|s| s.try_with_untracked(|v| *v)), Ok(1));
+    let memo = cx.try_memo_with(|_| 2, hmr_signals::ByPartialEq);
+    assert_eq!(memo.and_then(|m| m.try_get()), Ok(2));
+    assert_eq!(cx.try_linked(|_| 3).and_then(|l| l.try_get()), Ok(3));
+    assert_eq!(cx.try_trigger().and_then(|t| t.try_notify()), Ok(()));
+    assert_eq!(cx.try_selector(|| 4).and_then(|s| s.try_is(&4)), Ok(true));
+    assert!(cx.try_watch(|| 5, |_, _| ()).is_ok());
+    assert_eq!(cx.try_untrack(|| 6), Ok(6));
     drop(rt);
     assert_eq!(cleaned.get(), 1);
     let gone = [
@@ -166,6 +175,13 @@ fn a_runtime_that_has_gone_is_an_error_for_what_would_be_made_in_it() {
         cx.try_on_cleanup(count(&cleaned)).err(),
         cx.try_provide_context(3_u8).err(),
         cx.try_context::<u8>().err(),
+        cx.try_signal_with(1, hmr_signals::Never).err(),
+        cx.try_memo_with(|_| 2, hmr_signals::ByPartialEq).err(),
+        cx.try_linked(|_| 3).err(),
+        cx.try_trigger().err(),
+        cx.try_selector(|| 4).err(),
+        cx.try_watch(|| 5, |_, _| ()).err(),
+        cx.try_untrack(|| 6).err(),
     ];
     for error in gone {
         assert!(matches!(error, Some(Error::Disposed { .. })), "{error:?}");

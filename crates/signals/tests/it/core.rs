@@ -339,6 +339,63 @@ fn a_cycle_through_an_output_asks_what_has_changed_so_far() {
 }
 
 #[test]
+fn what_read_outputs_of_a_run_is_in_doubt_until_the_run_ends() {
+    let w = World::default();
+    let edit = w.source(0);
+    let module = w.graph(|g| g.add_computation(false));
+    let output = w.graph(|g| g.add_output(module));
+    let reader = w.memo(false, move |w, me| w.read(me, output));
+    let beyond = w.sum(&[reader]);
+    let states = Rc::new(RefCell::new(Vec::new()));
+    let seen = Rc::clone(&states);
+    let run = move |w: &World, me: NodeId| {
+        let value = w.read(me, edit);
+        // As if a circular import had let them finish with what there is.
+        w.graph(|g| (g.accept(reader), g.accept(beyond)));
+        let states = || [reader, beyond].map(|node| w.state(node));
+        seen.borrow_mut().push(states());
+        w.graph(|g| g.doubt(me));
+        seen.borrow_mut().push(states());
+        value
+    };
+    w.runs.borrow_mut().insert(module, Rc::new(run));
+    assert_eq!(w.get(beyond), Ok(0));
+    w.set(edit, 1);
+    w.log();
+    states.take();
+    assert_eq!(w.get(module), Ok(1));
+    assert_eq!(states.take(), [[State::Clean; 2], [State::Pending; 2]]);
+    assert_eq!(w.log(), [module]);
+    assert_eq!(w.get(beyond), Ok(0));
+    assert_eq!(w.log(), [], "no output changed");
+    assert_eq!(w.state(beyond), State::Clean);
+}
+
+#[test]
+fn a_read_since_a_run_began_is_known_whoever_made_it() {
+    let w = World::default();
+    let (before, inside, never) = (w.source(1), w.source(2), w.source(3));
+    let other = w.sum(&[inside]);
+    let first = w.sum(&[before]);
+    let answers = Rc::new(RefCell::new(Vec::new()));
+    let seen = Rc::clone(&answers);
+    let outer = w.memo(false, move |w, me| {
+        let ask = || [before, inside, never].map(|s| w.graph(|g| g.is_read_since(s, me)));
+        seen.borrow_mut().push(ask());
+        let value = w.read(me, other);
+        seen.borrow_mut().push(ask());
+        value
+    });
+    assert_eq!(w.get(first), Ok(1));
+    assert_eq!(w.get(outer), Ok(2));
+    assert_eq!(answers.take(), [[false; 3], [false, true, false]]);
+    assert!(
+        !w.graph(|g| g.is_read_since(inside, outer)),
+        "it does not run any more"
+    );
+}
+
+#[test]
 fn the_graph_may_move_to_another_thread() {
     fn is_send<T: Send>() {}
     is_send::<Graph>();

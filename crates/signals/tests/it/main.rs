@@ -14,6 +14,7 @@ mod effects;
 mod equality;
 mod features;
 mod laziness;
+mod loans;
 mod outputs;
 mod ownership;
 mod panics;
