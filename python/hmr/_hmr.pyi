@@ -1,8 +1,17 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
-from typing import final
+from typing import TypeVar, final
 
 __version__: str
+
+_Hook = TypeVar("_Hook", bound=Callable[[], object])
+
+def on_dispose(hook: _Hook) -> _Hook:
+    """Call `hook`, without arguments, before the module that is loading runs again, when it leaves the
+    program, and at exit, whichever comes first. Returns `hook`, so that it can be a decorator.
+
+    Hooks are called newest first, and not for a save that does not compile. Without `hmr` around the
+    program they are called at exit."""
 
 def main(argv: Sequence[str]) -> int:
     """Run the command with `argv`, whose first item is the command's own name, and return the exit

@@ -137,3 +137,26 @@ fn a_module_that_only_imports_does_not_run_for_what_others_execute() {
     hmr.save("plugin.py", &plugin(2))
         .expect(&["main"], &["V 2"]);
 }
+
+/// Runs a `main` that prints `use_it`, edits the body of `m.f`, and expects `ran` to run again and to
+/// print `after`.
+fn check_body_edit(use_it: &str, before: &str, ran: &[&str], after: &[&str]) {
+    let m = |n: u32| format!("def f(a, b=2):\n    return {n}\n");
+    let main = format!("import inspect, m\nprint('V', {use_it})\n");
+    let project = Project::new(&[("m.py", &m(1)), ("main.py", &main)]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout(before);
+    hmr.save("m.py", &m(222)).expect(ran, after);
+}
+
+#[test]
+fn who_looks_at_the_code_of_a_function_runs_again_when_that_changes() {
+    let use_it = "222 in m.f.__code__.co_consts";
+    check_body_edit(use_it, "V False", &["main"], &["V True"]);
+}
+
+#[test]
+fn who_asks_for_a_signature_does_not_run_again_for_a_body() {
+    let use_it = "str(inspect.signature(m.f)), inspect.iscoroutinefunction(m.f)";
+    check_body_edit(use_it, "V (a, b=2) False", &[], &[]);
+}

@@ -12,6 +12,8 @@ mod data;
 mod definitions;
 mod demo;
 mod diamonds;
+mod dispose;
+mod dropped;
 mod errors;
 mod files;
 mod identity;

@@ -40,6 +40,25 @@ fn what_a_joined_thread_reads_follows_the_edit() {
 }
 
 #[test]
+fn a_function_that_a_load_inside_executed_first_is_the_threads_as_well() {
+    let main = "import m, threading, gate\nfound = []\n\
+        def work():\n    gate.ran.wait()\n    found.append(m.f())\n    gate.done.set()\n\
+        t = threading.Thread(target=work)\nt.start()\nimport b\nt.join()\nprint('V', found[0])\n";
+    let m = |n: u32| format!("def f():\n    return {n}\n");
+    let gate = "import threading\nran, done = threading.Event(), threading.Event()\n";
+    let b = "import m, gate\nW = m.f()\ngate.ran.set()\ngate.done.wait()\n";
+    let project = Project::new(&[
+        ("m.py", &m(1)),
+        ("gate.py", gate),
+        ("b.py", b),
+        ("main.py", main),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1");
+    hmr.save("m.py", &m(2)).expect(&["b", "main"], &["V 2"]);
+}
+
+#[test]
 fn a_worker_that_outlives_the_load_gives_it_nothing_and_sees_the_new_body() {
     let main = "import m, threading, time\n\
         called, go = threading.Event(), threading.Event()\n\

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used)]
 
+pub mod api;
 pub mod args;
 pub mod config;
 pub mod interpreter;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
-use hmr_cli::{args::Args, interpreter, report};
+use hmr_cli::{api::built_in as hmr, args::Args, interpreter, report};
 use hmr_module_graph::python::embed;
 
 fn main() -> ExitCode {
@@ -23,6 +23,7 @@ fn run(args: Args) -> Result<u8> {
     args.clone().resolve()?;
     let python = interpreter::find(args.python.as_deref())?;
     interpreter::check(&python, embed::linked_version())?;
+    pyo3::append_to_inittab!(hmr);
     embed::initialize(&python.path)?;
     embed::verify().with_context(|| {
         let python = python.path.display();

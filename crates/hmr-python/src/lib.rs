@@ -17,6 +17,8 @@ mod _hmr {
         main,
         reloader::{Reloader, Update},
     };
+    #[pymodule_export]
+    use hmr_cli::api::on_dispose;
 
     #[pymodule_init]
     fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {

@@ -208,7 +208,7 @@ impl ModuleGraph {
     }
 
     /// Every module, in first-import order.
-    pub fn modules(&self) -> impl Iterator<Item = ModuleId> + use<> {
+    pub fn modules(&self) -> impl ExactSizeIterator<Item = ModuleId> + use<> {
         (0..u32::try_from(self.modules.len()).unwrap_or(u32::MAX)).map(ModuleId)
     }
 

@@ -21,14 +21,17 @@
 //! | `namespace`, `recorder`, `bindings` | what a rerun bound |
 //! | `unify`, `reach` | what it changed, and what keeps its object |
 //! | `equality`, `buffers`, `layout`, `referents` | what objects hold, and whether it is the same |
+//! | `dispose`, `at_exit` | how modules end what they have begun |
 //! | `entry` | what `__main__` is |
-//! | `roots` | which files are the user's |
+//! | `release` | modules that the program has dropped |
+//! | `roots`, `sys_modules` | which files are the user's, which modules imports find |
 //! | `errors` | exceptions as data |
 //! | `own` | standard modules that the program cannot replace |
 //! | `embed` | an interpreter for programs that bring none |
 
 pub mod embed;
 
+mod at_exit;
 mod audit;
 mod bindings;
 mod buffers;
@@ -36,6 +39,7 @@ mod bytecode;
 mod calls;
 mod code_diff;
 mod cycles;
+mod dispose;
 mod engine;
 mod entry;
 mod equality;
@@ -59,15 +63,18 @@ mod reach;
 mod reads;
 mod recorder;
 mod referents;
+mod release;
 mod roots;
 mod run;
 mod settle;
 mod source;
 mod stamp;
+mod sys_modules;
 mod threads;
 mod unify;
 mod units;
 
+pub use dispose::on_dispose;
 pub use engine::{Engine, InstallError};
 pub use entry::{Entry, EntryError};
 pub use errors::{exit_of, forgive};

@@ -1,7 +1,8 @@
-//! Files that are opened, folders that are listed, and what is written: told by CPython itself.
+//! Files that are opened, folders that are listed, what is written, and code that is looked at: told
+//! by CPython itself.
 //!
 //! CPython raises an audit event before it opens a file, in Python code or in its own C code. A hook
-//! can never be taken out again, so this one looks at three letters of the event's name first, and
+//! can never be taken out again, so this one looks at two letters of the event's name first, and
 //! does nothing for other events.
 //!
 //! Kept true: the hook never raises, and leaves an exception that is set as it is.
@@ -13,9 +14,14 @@ use std::{
     ptr,
 };
 
-use pyo3::{exceptions::PyRuntimeError, ffi, prelude::*, types::PyTuple};
+use pyo3::{
+    exceptions::PyRuntimeError,
+    ffi,
+    prelude::*,
+    types::{PyString, PyTuple},
+};
 
-use super::{engine::Engine, frames, inputs::Look, places::path_of, reads};
+use super::{engine::Engine, errors::forgive, frames, inputs::Look, places::path_of, reads};
 
 unsafe extern "C" {
     /// Missing from pyo3's bindings; part of CPython's C API since 3.8.
@@ -42,6 +48,7 @@ enum Event {
     Lists,
     Writes(&'static [usize]),
     Connects,
+    ReadsAttribute,
 }
 
 /// What sqlite puts beside a database while it writes.
@@ -53,6 +60,7 @@ fn event_of(name: &[u8]) -> Option<Event> {
         b"os.listdir" | b"os.scandir" => Event::Lists,
         b"os.mkdir" | b"os.remove" | b"os.rmdir" | b"os.truncate" => Event::Writes(&[0]),
         b"sqlite3.connect" => Event::Connects,
+        b"object.__getattr__" => Event::ReadsAttribute,
         b"os.rename" => Event::Writes(&[0, 1]),
         b"os.link" | b"os.symlink" => Event::Writes(&[1]),
         _ => return None,
@@ -67,7 +75,7 @@ unsafe extern "C" fn hook(
     // SAFETY: CPython passes a C string; `&&` reads no further than its end.
     let may_matter = unsafe {
         let at = |place| *name.add(place).cast::<u8>();
-        at(0) == b'o' && (at(1) == b'p' || at(1) == b's') || at(0) == b's' && at(1) == b'q'
+        at(0) == b'o' && matches!(at(1), b'p' | b's' | b'b') || at(0) == b's' && at(1) == b'q'
     };
     if !may_matter {
         return 0;
@@ -124,6 +132,17 @@ fn note(py: Python<'_>, event: &Event, arguments: &Bound<'_, PyTuple>) {
         Event::Writes(places) => {
             for path in places.iter().filter_map(|&place| path(place)) {
                 engine.note_written(&path, false);
+            }
+        }
+        Event::ReadsAttribute => {
+            let (Some(reader), Ok((object, name))) = (
+                reads::current(),
+                arguments.extract::<(Bound<'_, PyAny>, Bound<'_, PyString>)>(),
+            ) else {
+                return;
+            };
+            if name == "__code__" {
+                forgive(py, engine.code_read(reader, &object));
             }
         }
         Event::Connects => {

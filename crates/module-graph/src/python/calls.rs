@@ -21,9 +21,9 @@ mod hook;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pyo3::{ffi, prelude::*};
+use pyo3::{ffi, prelude::*, types::PyFunction};
 
-use super::{engine::Engine, units};
+use super::{engine::Engine, frames, units};
 use crate::{ModuleId, Read};
 
 pub(super) use hook::{install, loads_began, loads_ended, next_load};
@@ -63,6 +63,29 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+impl Engine {
+    /// The load of `reader` takes the code of `function` into its hands: as good as executed, unless
+    /// it is only asked for what an edit of a body leaves as it is.
+    pub(super) fn code_read(&self, reader: ModuleId, function: &Bound<'_, PyAny>) -> PyResult<()> {
+        if frames::is_inspecting(function.py()) {
+            return Ok(());
+        }
+        match code_of(function) {
+            Some(code) => self.first_call(reader, &code),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The code of a function, read without being seen to do so; `None` for anything else.
+pub(super) fn code_of<'py>(function: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    let function = function.cast::<PyFunction>().ok()?;
+    // SAFETY: it is a function; the result is borrowed from it, never null.
+    Some(unsafe {
+        Bound::from_borrowed_ptr(function.py(), ffi::PyFunction_GetCode(function.as_ptr()))
+    })
 }
 
 /// Notes that the load of `reader` executes `code`, which it has not executed before.

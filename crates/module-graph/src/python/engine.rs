@@ -18,9 +18,25 @@ use pyo3::{
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
-    audit, bindings::Bindings, bytecode::Bytecode, calls, cycles::Circle, entry::Entry, errors,
-    finder::Finder, frames, inputs::Inputs, module_type, own, probes::Probes, reads, roots::Roots,
-    settle, stamp::FileStamp, threads,
+    at_exit::{self, Handlers},
+    audit,
+    bindings::Bindings,
+    bytecode::Bytecode,
+    calls,
+    cycles::Circle,
+    dispose::Hooks,
+    entry::Entry,
+    errors,
+    finder::Finder,
+    frames,
+    inputs::Inputs,
+    module_type, own,
+    probes::Probes,
+    reads, release,
+    roots::Roots,
+    settle,
+    stamp::FileStamp,
+    threads,
 };
 use crate::{ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Update};
 
@@ -72,6 +88,12 @@ pub(super) struct State {
     /// Objects that a run changed in place. A module that holds one and runs after that has changed,
     /// so they are kept until nothing waits. See [`unify`](super::unify).
     pub(super) in_place: Vec<Py<PyAny>>,
+    /// The module that is looked at next; see [`release`](super::release).
+    pub(super) looked_at: usize,
+    /// What ends what modules have begun.
+    pub(super) hooks: Hooks,
+    /// What loads have registered with `atexit`.
+    pub(super) handlers: Handlers,
 }
 
 impl State {
@@ -175,13 +197,10 @@ impl State {
         self.graph.file_written(id);
     }
 
-    /// Forgets the object of a module that is loaded no more. Drop it without the lock.
-    #[must_use]
-    pub(super) fn release(&mut self, id: ModuleId) -> Option<Py<PyModule>> {
-        let object = self.slots[id.index()].object.take()?;
+    /// The object is the module's no more.
+    pub(super) fn forget_object(&mut self, id: ModuleId, object: &Py<PyModule>) {
         self.by_object.remove(&(object.as_ptr() as usize));
         self.modules.unset(id);
-        Some(object)
     }
 
     /// The module whose object is at this address.
@@ -296,6 +315,7 @@ impl Engine {
             .map_err(|_| InstallError::AlreadyInstalled)?;
         frames::learn(py)?;
         audit::install(py)?;
+        at_exit::install(py)?;
         Finder::install(py)?;
         Self::get().ok_or(InstallError::AlreadyInstalled)
     }
@@ -353,7 +373,7 @@ impl Engine {
         object: &Bound<'_, PyModule>,
     ) -> ModuleId {
         let address = object.as_ptr() as usize;
-        let (id, replaced) = {
+        let (id, released, old_slot) = {
             let mut state = self.state();
             let id = state.add_module(name, path);
             let known = state.slots[id.index()].object.as_ref();
@@ -361,7 +381,7 @@ impl Engine {
                 return id;
             }
             // Another object is another module: what was known of the old one's names is void.
-            let old_object = state.release(id);
+            let released = state.release(id);
             let slot = &mut state.slots[id.index()];
             let shown = slot.shown.clone();
             let circle = slot.circle.of_successor();
@@ -382,9 +402,11 @@ impl Engine {
                     .modules
                     .swap_type(id, &plain, self.tracked.bind(object.py()));
             }
-            (id, (old_object, old_slot))
+            (id, released, old_slot)
         };
-        drop(replaced);
+        drop(old_slot);
+        self.discard(object.py(), released);
+        self.let_go_of_dropped(object.py(), release::PER_MODULE);
         id
     }
 

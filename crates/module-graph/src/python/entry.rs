@@ -14,7 +14,7 @@ use pyo3::{
     types::{PyDict, PyList},
 };
 
-use super::{engine::Engine, run::Caller};
+use super::{engine::Engine, run::Caller, sys_modules::sys_modules};
 use crate::{ModuleName, Reason, Update};
 
 /// How the program was named on the command line.
@@ -351,9 +351,9 @@ impl Engine {
         if py.version_info() < (3, 14) {
             dict.set_item("__annotations__", PyDict::new(py))?;
         }
-        let modules = py.import("sys")?.getattr("modules")?;
+        let modules = sys_modules(py);
         // Whoever started us still runs in the old one: its names must not go with it.
-        std::mem::forget(modules.get_item("__main__")?.unbind());
+        std::mem::forget(modules.get_item("__main__")?.map(Bound::unbind));
         modules.set_item("__main__", &main)?;
         Ok(main)
     }

@@ -1,4 +1,5 @@
-//! Who on Python's stack looks at a file: the import system, a probe of `os.path`, or the program.
+//! Who on Python's stack looks at a file or at code: the import system, a probe of `os.path`,
+//! `inspect`, or the program.
 #![expect(
     unsafe_code,
     reason = "pyo3 has no safe way to the running frame, and a Python call would be seen itself"
@@ -23,6 +24,9 @@ const PROBERS: [&str; 6] = [
 
 /// Their functions that tell more.
 const TELLERS: [&str; 5] = ["getmtime", "getatime", "getctime", "getsize", "samefile"];
+
+/// The modules that look at a function's code for its shape alone.
+const INSPECTORS: [&str; 2] = ["inspect", "asyncio.coroutines"];
 
 /// Learns which frames are the import system's.
 pub(super) fn learn(py: Python<'_>) -> PyResult<()> {
@@ -70,6 +74,20 @@ pub(super) fn is_probing(py: Python<'_>) -> bool {
     }
 }
 
+/// Whether the standard library asks for the shape of a function: its parameters, its flags, its
+/// place in a file. It is in the code, and stays when only the body changes.
+pub(super) fn is_inspecting(py: Python<'_>) -> bool {
+    Frame::current(py).is_some_and(|frame| {
+        let name = frame.module_name();
+        name.is_some_and(|name| INSPECTORS.contains(&name.as_str()))
+    })
+}
+
+/// The names of the module whose code runs.
+pub(super) fn namespace(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    Frame::current(py).map(|frame| frame.globals())
+}
+
 struct Frame<'py>(Bound<'py, PyAny>);
 
 impl<'py> Frame<'py> {
@@ -104,12 +122,15 @@ impl<'py> Frame<'py> {
     }
 
     fn is_probers(&self) -> bool {
-        let name = self.globals().get_item("__name__");
-        let name = name.ok().and_then(|name| name.extract::<String>().ok());
-        name.is_some_and(|name| {
+        self.module_name().is_some_and(|name| {
             let top = name.split('.').next().unwrap_or(&name);
             PROBERS.contains(&top)
         })
+    }
+
+    fn module_name(&self) -> Option<String> {
+        let name = self.globals().get_item("__name__").ok()?;
+        name.extract().ok()
     }
 
     /// The name of the function that runs in the frame.

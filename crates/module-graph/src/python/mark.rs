@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{engine::Engine, errors::forgive};
+use super::{engine::Engine, errors::forgive, sys_modules::sys_modules};
 use crate::{ModuleId, ModuleName};
 use pyo3::prelude::*;
 
@@ -77,7 +77,7 @@ fn remove(engine: &'static Engine, py: Python<'_>, id: ModuleId) -> Vec<ModuleNa
     let mut removed = Vec::new();
     let below = engine.state().graph.below(&name);
     for id in below {
-        let object = {
+        let released = {
             let mut state = engine.state();
             if !std::mem::replace(&mut state.slots[id.index()].missing, true) {
                 state.missing.push(id);
@@ -85,23 +85,25 @@ fn remove(engine: &'static Engine, py: Python<'_>, id: ModuleId) -> Vec<ModuleNa
             state.graph.module_changed(id);
             state.release(id)
         };
-        if let Some(object) = object {
+        if let Some(released) = &released {
             let name = engine.state().graph.name(id).clone();
-            forgive(py, forget_module(py, &name, object.bind(py)));
+            engine.dispose(py, id);
+            forgive(py, forget_module(py, &name, released.object.bind(py)));
             removed.push(name);
         }
+        engine.discard(py, released);
     }
     removed
 }
 
 fn forget_module(py: Python<'_>, name: &ModuleName, object: &Bound<'_, PyModule>) -> PyResult<()> {
-    let modules = py.import("sys")?.getattr("modules")?;
-    if modules.contains(name.as_str())? && modules.get_item(name.as_str())?.is(object) {
+    let modules = sys_modules(py);
+    let found = modules.get_item(name.as_str())?;
+    if found.is_some_and(|found| found.is(object)) {
         modules.del_item(name.as_str())?;
     }
     if let Some(parent) = name.parent()
-        && modules.contains(parent)?
-        && let Ok(parent) = modules.get_item(parent)
+        && let Some(parent) = modules.get_item(parent)?
         && parent
             .getattr_opt(name.tail())?
             .is_some_and(|child| child.is(object))
@@ -182,12 +184,10 @@ fn find(py: Python<'_>, name: &ModuleName) -> Option<PathBuf> {
     let find = || -> PyResult<Option<PathBuf>> {
         let path = match name.parent() {
             None => py.None().into_bound(py),
-            Some(parent) => {
-                let modules = py.import("sys")?.getattr("modules")?;
-                modules
-                    .call_method1("get", (parent,))?
-                    .getattr("__path__")?
-            }
+            Some(parent) => match sys_modules(py).get_item(parent)? {
+                Some(parent) => parent.getattr("__path__")?,
+                None => return Ok(None),
+            },
         };
         let finder = py.import("importlib.machinery")?.getattr("PathFinder")?;
         let spec = finder.call_method1("find_spec", (name.as_str(), path))?;

@@ -18,6 +18,7 @@ use pyo3::{
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
+    calls::code_of,
     code_diff::{self, CodeDiff, Definitions, Doc},
     engine::Engine,
     live,
@@ -246,8 +247,9 @@ fn swap(found: &Definitions<'_>) -> PyResult<()> {
     let live = live::find(&codes, &cache);
     let mut changed = FxHashSet::default();
     for function in &live.functions {
-        let code = function.getattr(intern!(py, "__code__"))?;
-        if let Some(pair) = by_address.get(&(code.as_ptr() as usize)) {
+        if let Some(code) = code_of(function)
+            && let Some(pair) = by_address.get(&(code.as_ptr() as usize))
+        {
             function.setattr(intern!(py, "__code__"), &pair.new)?;
             if pair.differs {
                 changed.insert(function.as_ptr() as usize);

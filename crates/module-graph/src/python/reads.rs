@@ -134,10 +134,10 @@ pub(super) fn ticket() -> Option<Arc<Ticket>> {
     Some(Arc::clone(ticket))
 }
 
-/// How many threads have a load at this moment.
+/// How many threads other than this one have a load at this moment.
 #[cfg_attr(not(Py_3_12), expect(dead_code, reason = "3.11 needs no such count"))]
-pub(super) fn loading_threads() -> usize {
-    LOADING_THREADS.load(Ordering::Relaxed)
+pub(super) fn other_loading_threads() -> usize {
+    LOADING_THREADS.load(Ordering::Relaxed) - usize::from(current().is_some())
 }
 
 /// The module whose load is about to execute `code` on this thread for the first time.

@@ -4,17 +4,13 @@
 //! rerun compiles the file as it is now, records what it binds, and compares the names afterwards.
 //!
 //! Kept true: after a run that raised, the module's names are those from before it.
-#![expect(
-    unsafe_code,
-    reason = "`sys.modules` is had at once through the C API alone"
-)]
 
 use std::{path::PathBuf, sync::Arc};
 
 use hmr_signals::graph::State as NodeState;
 use pyo3::{
     exceptions::PyKeyboardInterrupt,
-    ffi, intern,
+    intern,
     prelude::*,
     types::{PyDict, PyString},
 };
@@ -22,7 +18,7 @@ use rustc_hash::FxHashSet;
 
 use super::{
     bindings::Bindings, calls, engine::Engine, errors, namespace::Snapshot, reads,
-    recorder::Recorder, stamp::FileStamp, units,
+    recorder::Recorder, stamp::FileStamp, sys_modules::sys_modules, units,
 };
 use crate::{ModuleId, ModuleName, Read, Reason};
 
@@ -82,12 +78,15 @@ impl Engine {
             }
             Err(error) => {
                 // The import system takes a module whose first load fails out of `sys.modules`.
-                let forgotten = {
+                let released = {
                     let mut state = self.state();
                     let is_first = state.slots[id.index()].code.is_none();
                     if is_first { state.release(id) } else { None }
                 };
-                drop(forgotten);
+                if released.is_some() {
+                    self.dispose(py, id);
+                }
+                self.discard(py, released);
                 Err(error)
             }
         }
@@ -143,12 +142,14 @@ impl Engine {
             )
         };
         self.enter_circle(id);
+        let handlers = self.take_handlers(id);
         self.begin_load(py);
         let ran = match object {
             Some(object) => self.run_in(py, id, caller, object.bind(py), old_code, code),
             None => Ok(Vec::new()),
         };
         self.end_load(py);
+        self.replace_handlers(py, id, handlers, ran.is_ok());
         let is_opaque = self.is_opaque(py, id);
         let (readers, left) = self.leave_circle(py, id, ran.is_ok());
         let mut state = self.state();
@@ -217,6 +218,7 @@ impl Engine {
             let code = code()?;
             self.know_code(id, &code)?;
             tried = Some(code.clone());
+            self.dispose(py, id);
             let new = if code.is(&old_code) {
                 Arc::clone(&old)
             } else {
@@ -328,6 +330,7 @@ impl Engine {
         let ran = reads::during(py, id, || {
             let code = code()?;
             self.know_code(id, &code)?;
+            self.dispose(py, id);
             if self.is_entry(id) {
                 before = Some(Snapshot::take(namespace.clone())?);
             }
@@ -358,7 +361,7 @@ impl Engine {
             (state.graph.name(id).clone(), object)
         };
         let Some(object) = object else { return false };
-        let known = modules(py).get_item(name.as_str());
+        let known = sys_modules(py).get_item(name.as_str());
         let known = errors::forgive(py, known).flatten();
         known.is_some_and(|known| !known.is(&object)) || !self.has_known_type(object.bind(py))
     }
@@ -498,15 +501,6 @@ impl Engine {
     ) -> Option<Bound<'py, PyDict>> {
         let state = self.state();
         Some(state.slots[id.index()].object.as_ref()?.bind(py).dict())
-    }
-}
-
-/// `sys.modules`, or what it was before the program put something else there: what imports use.
-fn modules(py: Python<'_>) -> Bound<'_, PyDict> {
-    // SAFETY: the interpreter owns the dict, and the thread is attached; it is never null.
-    unsafe {
-        let modules = Bound::from_borrowed_ptr(py, ffi::PyImport_GetModuleDict());
-        modules.cast_into_unchecked()
     }
 }
 

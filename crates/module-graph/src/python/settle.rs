@@ -9,7 +9,7 @@ use std::{path::PathBuf, time::Instant};
 use hmr_signals::graph::{self, Graph, Host, NodeId, OnCycle, State as NodeState};
 use pyo3::prelude::*;
 
-use super::{engine::Engine, mark::mark};
+use super::{engine::Engine, mark::mark, release::PER_UPDATE};
 use crate::{ModuleId, ModuleName, Read, Reason, Update};
 
 /// How often one module may run in one batch: once, and once more where imports are circular.
@@ -34,6 +34,7 @@ pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf
         )
     };
     drop(in_place);
+    engine.let_go_of_dropped(py, PER_UPDATE);
     Update {
         // A batch that only made something be tried again is reported by its files all the same.
         files: if changed.is_empty() && !done.reran.is_empty() {

@@ -14,7 +14,7 @@ use std::{
     cell::RefCell,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -25,7 +25,7 @@ use pyo3::{
 };
 use rustc_hash::FxHashSet;
 
-use super::{engine::Engine, reads};
+use super::{engine::Engine, reads, sys_modules::sys_modules};
 use crate::ModuleId;
 
 /// One run of a load, for the threads that it starts.
@@ -33,18 +33,43 @@ use crate::ModuleId;
 pub(super) struct Ticket {
     module: ModuleId,
     is_open: AtomicBool,
+    /// Threads that help this run; part of [`HELPERS`].
+    helpers: AtomicUsize,
 }
+
+/// Threads that help a run that is still open.
+static HELPERS: AtomicUsize = AtomicUsize::new(0);
 
 impl Ticket {
     /// For the run of `module` that is under way.
     pub(super) fn new(module: ModuleId) -> Arc<Self> {
-        let is_open = AtomicBool::new(true);
-        Arc::new(Self { module, is_open })
+        Arc::new(Self {
+            module,
+            is_open: AtomicBool::new(true),
+            helpers: AtomicUsize::new(0),
+        })
     }
 
     /// The run has ended.
     pub(super) fn close(&self) {
         self.is_open.store(false, Ordering::Release);
+        HELPERS.fetch_sub(self.helpers.swap(0, Ordering::AcqRel), Ordering::AcqRel);
+    }
+
+    /// A thread begins to help. Like all of this it holds the interpreter's lock.
+    fn join(&self) {
+        if self.is_open() {
+            self.helpers.fetch_add(1, Ordering::AcqRel);
+            HELPERS.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// A thread has ended that [joined](Self::join).
+    fn leave(&self) {
+        if self.is_open() {
+            self.helpers.fetch_sub(1, Ordering::AcqRel);
+            HELPERS.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 
     fn is_open(&self) -> bool {
@@ -68,10 +93,6 @@ thread_local! {
 
 /// Lets threads that are started from now on help the load that starts them.
 pub(super) fn install(py: Python<'_>) -> PyResult<()> {
-    let modules = py
-        .import("sys")?
-        .getattr("modules")?
-        .cast_into::<PyDict>()?;
     // `threading` keeps functions of `_thread` under names of its own.
     for (home, name) in [
         ("_thread", "start_new_thread"),
@@ -82,7 +103,7 @@ pub(super) fn install(py: Python<'_>) -> PyResult<()> {
         let home = if home == "_thread" {
             py.import(home)?.dict()
         } else {
-            match modules.get_item(home)? {
+            match sys_modules(py).get_item(home)? {
                 Some(home) => home.cast_into::<PyModule>()?.dict(),
                 None => continue,
             }
@@ -154,6 +175,7 @@ impl Helping {
         options: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = arguments.py();
+        self.ticket.join();
         HELPER.set(Some(Helper {
             ticket: Arc::clone(&self.ticket),
             seen: FxHashSet::default(),
@@ -166,6 +188,7 @@ impl Helping {
         if let Some(helper) = HELPER.take() {
             helper.hand_over(py);
         }
+        self.ticket.leave();
         result
     }
 }
@@ -185,6 +208,12 @@ impl Helper {
             let _ = engine.first_call(reader, code.bind(py));
         }
     }
+}
+
+/// How many threads other than this one help a run that is still open.
+#[cfg_attr(not(Py_3_12), expect(dead_code, reason = "3.11 needs no such count"))]
+pub(super) fn other_helpers() -> usize {
+    HELPERS.load(Ordering::Acquire) - usize::from(own_ticket().is_some())
 }
 
 fn own_ticket() -> Option<Arc<Ticket>> {

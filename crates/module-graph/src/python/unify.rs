@@ -44,7 +44,7 @@ use self::{
     matching::{Match, Matcher},
     proof::Proof,
 };
-use super::{namespace::MACHINERY, reach::Reach};
+use super::{namespace::MACHINERY, reach::Reach, sys_modules::sys_modules};
 
 /// What a rerun changed.
 #[derive(Default)]
@@ -227,9 +227,8 @@ fn forget_results(applied: &Applied<'_>, names_changed: bool) {
 /// Lets go of what only looks like a holder: classes that their own decorators replaced, and what
 /// `typing` remembers of the last subscriptions.
 fn forget_garbage(py: Python<'_>) -> PyResult<()> {
-    let modules = py.import("sys")?.getattr("modules")?;
-    if modules.contains("typing")?
-        && let Some(memories) = modules.get_item("typing")?.getattr_opt("_cleanups")?
+    if let Some(typing) = sys_modules(py).get_item("typing")?
+        && let Some(memories) = typing.getattr_opt("_cleanups")?
     {
         for forget in memories.try_iter()? {
             forget?.call0()?;

@@ -4,8 +4,8 @@
 //! load switches the place off, so that code which runs again runs at full speed; the next load
 //! switches all places on again.
 //!
-//! Kept true: a place is never switched off by a thread that does not load while another one does,
-//! for that would take the event away from it.
+//! Kept true: a place is never switched off while another thread loads or helps a load, for that
+//! would take the event away from it.
 
 use std::sync::{
     OnceLock,
@@ -14,7 +14,7 @@ use std::sync::{
 
 use pyo3::{exceptions::PyRuntimeError, prelude::*, wrap_pyfunction};
 
-use crate::python::{errors::forgive, reads};
+use crate::python::{errors::forgive, reads, threads};
 
 /// `PY_START` and `PY_RESUME`.
 const EVENTS: [&str; 2] = ["PY_START", "PY_RESUME"];
@@ -103,12 +103,8 @@ fn starts(code: &Bound<'_, PyAny>, _offset: i32) -> Option<Py<PyAny>> {
             super::note_first(reader, code.as_ptr());
         }
     }
-    let may_switch_off = match reads::loading_threads() {
-        0 => true,
-        1 => reads::current().is_some(),
-        _ => false,
-    };
-    may_switch_off.then(|| {
+    let is_awaited_elsewhere = reads::other_loading_threads() + threads::other_helpers() > 0;
+    (!is_awaited_elsewhere).then(|| {
         SWITCHED_OFF.store(true, Ordering::Relaxed);
         MONITORING.get().map(|it| it.disable.clone_ref(py))
     })?

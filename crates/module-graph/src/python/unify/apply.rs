@@ -14,7 +14,7 @@ use pyo3::{
 };
 
 use super::{
-    super::{layout, referents::Address},
+    super::{calls::code_of, layout, referents::Address},
     classes::{ClassEdit, Member, MemberState},
     code::unit_of,
     functions::FunctionEdit,
@@ -70,8 +70,10 @@ fn patch<'py>(
     edit: FunctionEdit,
     applied: &mut Applied<'py>,
 ) -> PyResult<()> {
-    let code = new.getattr("__code__")?;
-    if !old.getattr("__code__")?.is(&code) {
+    let Some(code) = code_of(new) else {
+        return Ok(());
+    };
+    if code_of(old).is_some_and(|old| !old.is(&code)) {
         old.setattr("__code__", &code)?;
     }
     if edit.doc {

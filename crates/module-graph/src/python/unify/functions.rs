@@ -10,7 +10,7 @@ use pyo3::{
 };
 
 use super::{
-    super::equality,
+    super::{calls::code_of, equality},
     code,
     matching::{Matcher, PairId, same_text},
 };
@@ -32,7 +32,9 @@ impl<'py> Matcher<'py> {
         new: &Bound<'py, PyFunction>,
         parts: &mut Vec<PairId>,
     ) -> PyResult<Option<FunctionEdit>> {
-        let (old_code, new_code) = (old.getattr("__code__")?, new.getattr("__code__")?);
+        let (Some(old_code), Some(new_code)) = (code_of(old), code_of(new)) else {
+            return Ok(None);
+        };
         let globals = new.getattr("__globals__")?;
         if !code::same_shell(&old_code, &new_code)?
             || !self.globals(&old.getattr("__globals__")?, &globals, parts)?

@@ -1,0 +1,92 @@
+//! Modules that the program has dropped.
+//!
+//! The engine holds a module so that it can run again. One that nobody else holds, and that imports
+//! find no more, goes as it would under plain Python, only later: each new module has two others
+//! looked at, each update a thousand.
+//!
+//! Kept true: the table of codes names no code of a module that has gone, for another code object may
+//! get its address.
+#![expect(
+    unsafe_code,
+    reason = "reference counts are had through the C API alone"
+)]
+
+use pyo3::{ffi, prelude::*, types::PyModule};
+
+use super::{
+    engine::{Engine, State},
+    errors::forgive,
+    sys_modules::sys_modules,
+};
+use crate::{ModuleId, ModuleName};
+
+/// How many modules one update looks at.
+pub(super) const PER_UPDATE: usize = 1_000;
+
+/// How many modules one new module has looked at.
+pub(super) const PER_MODULE: usize = 2;
+
+/// What was kept of a module that has gone. Hand it to [`Engine::discard`], without the lock.
+#[must_use]
+pub(super) struct Released {
+    pub(super) object: Py<PyModule>,
+    codes: [Option<Py<PyAny>>; 2],
+}
+
+impl State {
+    /// Forgets the object of a module that is loaded no more, and its code.
+    pub(super) fn release(&mut self, id: ModuleId) -> Option<Released> {
+        let slot = &mut self.slots[id.index()];
+        let object = slot.object.take()?;
+        let codes = [slot.code.take(), slot.compiled.take()];
+        slot.bindings = None;
+        self.forget_object(id, &object);
+        Some(Released { object, codes })
+    }
+
+    /// The next modules in turn that only the engine holds.
+    fn unheld(&mut self, count: usize) -> Vec<(ModuleId, ModuleName)> {
+        let modules = self.graph.modules();
+        let first = if self.looked_at < modules.len() {
+            self.looked_at
+        } else {
+            0
+        };
+        self.looked_at = first + count;
+        let is_unheld = |id: &ModuleId| {
+            let object = self.slots[id.index()].object.as_ref();
+            // SAFETY: the slot holds the object, and the caller the interpreter's lock.
+            object.is_some_and(|object| unsafe { ffi::Py_REFCNT(object.as_ptr()) } == 1)
+        };
+        let next = modules.skip(first).take(count).filter(is_unheld);
+        next.map(|id| (id, self.graph.name(id).clone())).collect()
+    }
+}
+
+impl Engine {
+    /// Drops what was kept of a module that has gone.
+    pub(super) fn discard(&self, py: Python<'_>, released: Option<Released>) {
+        let codes = released.iter().flat_map(|released| &released.codes);
+        for code in codes.flatten() {
+            forgive(py, self.forget_code(code.bind(py)));
+        }
+    }
+
+    /// Looks at the next `count` modules in turn, and lets those go that the program has dropped.
+    pub(super) fn let_go_of_dropped(&self, py: Python<'_>, count: usize) {
+        let unheld = self.state().unheld(count);
+        for (id, name) in unheld {
+            if is_found_by_imports(py, &name) {
+                // Another object has its name; the next edit of the file makes that anew.
+                continue;
+            }
+            let released = self.state().release(id);
+            self.discard(py, released);
+        }
+    }
+}
+
+fn is_found_by_imports(py: Python<'_>, name: &ModuleName) -> bool {
+    let found = sys_modules(py).contains(name.as_str());
+    forgive(py, found).unwrap_or(true)
+}
