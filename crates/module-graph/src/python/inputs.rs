@@ -98,6 +98,8 @@ impl Engine {
                     }
                 }
                 Ok(data) if data.is_dir() => self.note_presence(reader, path),
+                // CPython opens it for the text of a `SyntaxError`; it is what runs anyway.
+                _ if self.state().graph.path(reader) == Some(&*path) => {}
                 _ => self.read_input(reader, Input::File(path)),
             },
             Look::Presence => self.note_presence(reader, path),

@@ -4,7 +4,12 @@
 //! A first import takes CPython's cached bytecode. Once a file has been saved it is always compiled
 //! from the bytes just read, for the cache knows a source's time in whole seconds only.
 
-use std::path::Path;
+use std::{
+    fs, io,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use pyo3::{
     exceptions::PyImportError,
@@ -18,6 +23,9 @@ use super::{
     stamp::FileStamp,
 };
 use crate::ModuleId;
+
+/// A save that takes longer is read as far as it is, and again when it is complete.
+const SAVE: Duration = Duration::from_millis(10);
 
 impl Engine {
     /// Whether the module has to run for what its file holds now: what could be patched has been. What
@@ -124,7 +132,7 @@ impl Engine {
 
     /// The code of the source file `path` as it is now.
     pub(super) fn compile<'py>(&self, py: Python<'py>, path: &Path) -> PyResult<Bound<'py, PyAny>> {
-        let source = std::fs::read(path)?;
+        let source = read_whole(py, path)?;
         self.forget_bytecode(path);
         let options = PyDict::new(py);
         options.set_item("dont_inherit", true)?;
@@ -132,5 +140,27 @@ impl Engine {
         self.compile
             .bind(py)
             .call((source, path.as_os_str(), "exec"), Some(&options))
+    }
+}
+
+/// What the file holds, not in the middle of a save: the next one may have begun since the last was
+/// told. It looks the same before and after, and an empty file gets a moment to be filled, for most
+/// saves begin by emptying it.
+fn read_whole(py: Python<'_>, path: &Path) -> io::Result<Vec<u8>> {
+    let begun = Instant::now();
+    let mut seen_empty = None;
+    loop {
+        let look = FileStamp::look(path);
+        let source = fs::read(path)?;
+        let is_whole = if source.is_empty() {
+            let seen = seen_empty.replace(look);
+            !look.is_fresh() && seen.is_some_and(|seen| seen.looks_like(&look))
+        } else {
+            FileStamp::look(path).looks_like(&look)
+        };
+        if is_whole || begun.elapsed() > SAVE {
+            return Ok(source);
+        }
+        py.detach(|| thread::sleep(SAVE / 10));
     }
 }

@@ -220,6 +220,16 @@ impl FileStamp {
         }
     }
 
+    /// Whether the file had been written shortly before it was looked at.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.is_fresh
+    }
+
+    /// Whether nothing was seen to change between the two.
+    pub(super) fn looks_like(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.look == other.look
+    }
+
     /// Whether both are files of one size.
     pub(super) fn has_size_of(&self, other: &Self) -> bool {
         matches!((self.look, other.look), (Some(one), Some(two)) if one.size == two.size)
@@ -227,7 +237,7 @@ impl FileStamp {
 
     /// Whether what looks like `now` surely holds what it held.
     pub(super) fn is_surely(&self, now: &Self) -> bool {
-        self.kind == now.kind && self.look == now.look && (!self.is_fresh || self.look.is_none())
+        self.looks_like(now) && (!self.is_fresh || self.look.is_none())
     }
 
     /// Looks at the file and reads it.
