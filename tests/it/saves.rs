@@ -34,6 +34,9 @@ fn d04_a_hundred_saves_in_a_row_end_with_the_last_value() {
     }
     hmr.wait_stdout("V 100");
     hmr.wait_report("m.py");
+    let log = hmr.log();
+    let updates = log.matches("m.py -> reran").count();
+    assert!(updates <= 10, "{updates} updates:\n{log}");
     hmr.save("m.py", "X = 101\n")
         .expect(&["m", "main"], &["V 101"]);
 }

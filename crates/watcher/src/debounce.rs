@@ -7,6 +7,10 @@
 //! nobody else: a file that is still open for writing, and a file that vanished and may be about to
 //! come back (editors delete and recreate). No path waits longer than [`Debounce::max_wait`].
 //!
+//! Who has saved at once after three batches will do so again: from then on each batch that begins
+//! right after the one before doubles the quiet time, so that a program that writes every few
+//! milliseconds makes a few batches and not hundreds. The first pause takes that back.
+//!
 //! Many waiting paths are a *burst*, which is treated as one thing: removals in it count like saves,
 //! files that vanished wait for each other, and what follows soon belongs to it, so that a program that
 //! is slowed down by others does not arrive in small pieces.
@@ -18,12 +22,17 @@ use std::time::Duration;
 /// So many waiting paths are more than a person saves at once.
 const BURST: usize = 8;
 
+/// So many batches may follow each other at once before the quiet time grows.
+const PATIENCE: u32 = 2;
+
 /// How long changes are collected before they are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Debounce {
-    /// The quiet time after a single complete save. Zero shows the first save at once and collects
-    /// what follows within `quiet_max` into one more batch. Default 2 ms.
+    /// The quiet time after a single complete save. Where each save follows the batch before within
+    /// twice that time, it doubles from the fourth on, up to `quiet_max`, until there is a pause. Zero
+    /// shows the first save at once and collects what follows within `quiet_max` into one more batch.
+    /// Default 2 ms.
     pub quiet_min: Duration,
     /// The longest quiet time, reached when many paths are waiting; also how long a file that is
     /// still being written holds itself back after its last write. Default 50 ms.
@@ -125,6 +134,9 @@ pub(crate) struct Debouncer {
     // paths; saving the same file again and again is no burst.
     run: BTreeSet<PathBuf>,
     run_last: Duration,
+    /// When the last batch went, and how many before it each began right after another.
+    went: Option<Duration>,
+    in_a_row: u32,
     /// With `quiet_min` zero: until when changes are collected after a batch.
     window: Option<Duration>,
     /// A free path was still being written when its hold was cut.
@@ -151,6 +163,8 @@ impl Debouncer {
             latest: Duration::ZERO,
             run: BTreeSet::new(),
             run_last: Duration::ZERO,
+            went: None,
+            in_a_row: 0,
             window: None,
             cut: false,
         }
@@ -220,6 +234,12 @@ impl Debouncer {
 
     fn note(&mut self, now: Duration) {
         self.latest = self.latest.max(now);
+        if self.is_empty()
+            && let Some(went) = self.went.take()
+        {
+            let is_right_after = now <= went + self.settings.quiet_min * 2;
+            self.in_a_row = if is_right_after { self.in_a_row + 1 } else { 0 };
+        }
         if now > self.run_last + self.settings.quiet_max * 2 {
             self.run.clear();
         }
@@ -304,8 +324,10 @@ impl Debouncer {
         } = self.settings;
         let gone = if self.is_burst() { self.gone } else { 0 };
         let paths = u32::try_from(self.free.len() + gone).unwrap_or(u32::MAX);
+        let doubled = 1_u32.checked_shl(self.in_a_row.saturating_sub(PATIENCE));
+        let doubled = doubled.unwrap_or(u32::MAX);
         quiet_min
-            .saturating_mul(paths)
+            .saturating_mul(paths.saturating_mul(doubled))
             .clamp(quiet_min, quiet_max.max(quiet_min))
     }
 
@@ -341,6 +363,7 @@ impl Debouncer {
         let missing = BURST.saturating_sub(self.run.len());
         self.run.extend(self.free.keys().take(missing).cloned());
         self.run_last = self.latest;
+        self.went = Some(now);
         if self.settings.quiet_min.is_zero() {
             self.window = Some(now + self.settings.quiet_max);
         }
