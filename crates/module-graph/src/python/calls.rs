@@ -5,8 +5,8 @@
 //! code object of the user's the first time that a load executes it; `sys.monitoring` does that from
 //! 3.12 on, a frame evaluation hook on 3.11. Both cost nothing while nothing loads.
 //!
-//! Kept true: every code object in the engine's table is alive, for the table's module holds the
-//! tree that it is part of; so an address stands for one code object only.
+//! Kept true: code is the module's from whose file it says to come. For functions that an older version
+//! has left behind, and for two modules with one file, more counts as executed than was, never less.
 #![expect(
     unsafe_code,
     reason = "called for each executed code object, below what pyo3 can express"
@@ -21,7 +21,8 @@ mod hook;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pyo3::{ffi, prelude::*, types::PyFunction};
+use pyo3::{ffi, intern, prelude::*, types::PyFunction};
+use rustc_hash::FxHashMap;
 
 use super::{engine::Engine, frames, units};
 use crate::{ModuleId, Read};
@@ -31,38 +32,60 @@ pub(super) use hook::{install, loads_began, loads_ended, next_load};
 impl Engine {
     /// Knows the code of module `id`, and all code in it, as the module's from now on.
     pub(super) fn know_code(&self, id: ModuleId, code: &Bound<'_, PyAny>) -> PyResult<()> {
-        let codes = units::tree_of(code)?;
-        hook::watch(&codes)?;
-        let mut state = self.state();
-        for code in &codes {
-            state.codes.insert(code.as_ptr() as usize, id);
-        }
-        Ok(())
-    }
-
-    /// Forgets a module's code: it is about to be dropped.
-    pub(super) fn forget_code(&self, code: &Bound<'_, PyAny>) -> PyResult<()> {
-        let codes = units::tree_of(code)?;
-        let mut state = self.state();
-        for code in &codes {
-            state.codes.remove(&(code.as_ptr() as usize));
-        }
+        hook::watch(code)?;
+        let file = file_of(code)?;
+        self.state().code_files.insert(file, id);
         Ok(())
     }
 
     /// The load of `reader` executes `code` for the first time.
     pub(super) fn first_call(&self, reader: ModuleId, code: &Bound<'_, PyAny>) -> PyResult<()> {
-        let known = self.state().codes.get(&(code.as_ptr() as usize)).copied();
-        let Some(of) = known else { return Ok(()) };
+        let (Some(first), others) = self.state().code_files.modules(file_of(code)?) else {
+            return Ok(());
+        };
         let unit = units::name_of(code)?;
+        if unit == "<module>" {
+            // The load itself.
+            return Ok(());
+        }
         let mut state = self.state();
-        if of == reader {
-            state.slots[of.index()].executed.insert(unit);
-        } else {
+        // An edit of its own file reaches a module anyhow.
+        if first == reader || others.contains(&reader) {
+            state.slots[reader.index()].executed.insert(unit);
+            return Ok(());
+        }
+        for of in std::iter::once(first).chain(others) {
             state.graph.read(reader, of, Read::Code(&unit));
         }
         Ok(())
     }
+}
+
+/// Which modules have code from which file, by the hash that CPython keeps in the file's name.
+#[derive(Default)]
+pub(super) struct CodeFiles {
+    first: FxHashMap<isize, ModuleId>,
+    /// The others: a script that is imported as a module too.
+    others: Vec<(isize, ModuleId)>,
+}
+
+impl CodeFiles {
+    fn insert(&mut self, file: isize, id: ModuleId) {
+        let first = *self.first.entry(file).or_insert(id);
+        if first != id && !self.others.contains(&(file, id)) {
+            self.others.push((file, id));
+        }
+    }
+
+    fn modules(&self, file: isize) -> (Option<ModuleId>, Vec<ModuleId>) {
+        let others = self.others.iter().filter(|other| other.0 == file);
+        let others = others.map(|other| other.1).collect();
+        (self.first.get(&file).copied(), others)
+    }
+}
+
+fn file_of(code: &Bound<'_, PyAny>) -> PyResult<isize> {
+    code.getattr(intern!(code.py(), "co_filename"))?.hash()
 }
 
 impl Engine {

@@ -22,7 +22,7 @@ use super::{
     audit,
     bindings::Bindings,
     bytecode::Bytecode,
-    calls,
+    calls::{self, CodeFiles},
     cycles::Circle,
     dispose::Hooks,
     entry::Entry,
@@ -62,8 +62,7 @@ pub(super) struct State {
     pub(super) graph: ModuleGraph,
     pub(super) slots: Vec<Slot>,
     by_object: FxHashMap<usize, ModuleId>,
-    /// The code of loaded modules, by address.
-    pub(super) codes: FxHashMap<usize, ModuleId>,
+    pub(super) code_files: CodeFiles,
     modules: module_type::Modules,
     /// What the update that is under way has done so far.
     pub(super) update: Update,
@@ -404,8 +403,7 @@ impl Engine {
             }
             (id, released, old_slot)
         };
-        drop(old_slot);
-        self.discard(object.py(), released);
+        drop((old_slot, released));
         self.let_go_of_dropped(object.py(), release::PER_MODULE);
         id
     }

@@ -85,13 +85,12 @@ fn remove(engine: &'static Engine, py: Python<'_>, id: ModuleId) -> Vec<ModuleNa
             state.graph.module_changed(id);
             state.release(id)
         };
-        if let Some(released) = &released {
+        if let Some((object, _)) = &released {
             let name = engine.state().graph.name(id).clone();
             engine.dispose(py, id);
-            forgive(py, forget_module(py, &name, released.object.bind(py)));
+            forgive(py, forget_module(py, &name, object.bind(py)));
             removed.push(name);
         }
-        engine.discard(py, released);
     }
     removed
 }

@@ -64,7 +64,7 @@ impl Engine {
         if let Some(doc) = &found.module_doc {
             namespace.set_item("__doc__", &doc.new)?;
         }
-        self.take_code(id, old, new)?;
+        self.take_code(id, new)?;
         self.tell_of_patch(id, new, found)?;
         Ok(true)
     }
@@ -105,14 +105,8 @@ impl Engine {
     }
 
     /// From now on the module's code is `new`.
-    fn take_code(
-        &self,
-        id: ModuleId,
-        old: &Bound<'_, PyAny>,
-        new: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
+    fn take_code(&self, id: ModuleId, new: &Bound<'_, PyAny>) -> PyResult<()> {
         self.know_code(id, new)?;
-        self.forget_code(old)?;
         let dropped = {
             let mut state = self.state();
             let slot = &mut state.slots[id.index()];

@@ -4,8 +4,7 @@
 //! find no more, goes as it would under plain Python, only later: each new module has two others
 //! looked at, each update a thousand.
 //!
-//! Kept true: the table of codes names no code of a module that has gone, for another code object may
-//! get its address.
+//! Kept true: what is let go is dropped without the lock, for that runs Python code.
 #![expect(
     unsafe_code,
     reason = "reference counts are had through the C API alone"
@@ -26,22 +25,19 @@ pub(super) const PER_UPDATE: usize = 1_000;
 /// How many modules one new module has looked at.
 pub(super) const PER_MODULE: usize = 2;
 
-/// What was kept of a module that has gone. Hand it to [`Engine::discard`], without the lock.
-#[must_use]
-pub(super) struct Released {
-    pub(super) object: Py<PyModule>,
-    codes: [Option<Py<PyAny>>; 2],
-}
+/// What was kept of a module that has gone: its object, and its code. Drop it without the lock.
+pub(super) type Released = (Py<PyModule>, [Option<Py<PyAny>>; 2]);
 
 impl State {
     /// Forgets the object of a module that is loaded no more, and its code.
+    #[must_use]
     pub(super) fn release(&mut self, id: ModuleId) -> Option<Released> {
         let slot = &mut self.slots[id.index()];
         let object = slot.object.take()?;
         let codes = [slot.code.take(), slot.compiled.take()];
         slot.bindings = None;
         self.forget_object(id, &object);
-        Some(Released { object, codes })
+        Some((object, codes))
     }
 
     /// The next modules in turn that only the engine holds.
@@ -64,14 +60,6 @@ impl State {
 }
 
 impl Engine {
-    /// Drops what was kept of a module that has gone.
-    pub(super) fn discard(&self, py: Python<'_>, released: Option<Released>) {
-        let codes = released.iter().flat_map(|released| &released.codes);
-        for code in codes.flatten() {
-            forgive(py, self.forget_code(code.bind(py)));
-        }
-    }
-
     /// Looks at the next `count` modules in turn, and lets those go that the program has dropped.
     pub(super) fn let_go_of_dropped(&self, py: Python<'_>, count: usize) {
         let unheld = self.state().unheld(count);
@@ -81,7 +69,7 @@ impl Engine {
                 continue;
             }
             let released = self.state().release(id);
-            self.discard(py, released);
+            drop(released);
         }
     }
 }

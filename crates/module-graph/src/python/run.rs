@@ -86,7 +86,7 @@ impl Engine {
                 if released.is_some() {
                     self.dispose(py, id);
                 }
-                self.discard(py, released);
+                drop(released);
                 Err(error)
             }
         }
@@ -213,11 +213,9 @@ impl Engine {
         let before = Snapshot::take(namespace.clone())?;
         let old = self.bindings(id, old_code.bind(py))?;
         self.set_before(id, Some(before.names().clone().unbind()));
-        let mut tried = None;
         let ran = reads::during(py, id, || {
             let code = code()?;
             self.know_code(id, &code)?;
-            tried = Some(code.clone());
             self.dispose(py, id);
             let new = if code.is(&old_code) {
                 Arc::clone(&old)
@@ -250,9 +248,6 @@ impl Engine {
         let (code, new, mut stale, recorded) = match ran {
             Ok(ran) => ran,
             Err(error) => {
-                if let Some(tried) = tried.filter(|tried| !tried.is(&old_code)) {
-                    self.forget_code(&tried)?;
-                }
                 self.tell_of_undone(id, &before)?;
                 let kept = before.restore()?;
                 self.state().slots[id.index()].kept.extend(kept);
@@ -278,9 +273,6 @@ impl Engine {
         let mut changed = changes.names;
         changed.append(&mut self.state().slots[id.index()].kept);
         self.tell_executors(id, old_code.bind(py), &code, &changed)?;
-        if !code.is(&old_code) {
-            self.forget_code(old_code.bind(py))?;
-        }
         self.keep(id, code, Some(new), Some(recorded));
         Ok(changed)
     }

@@ -47,7 +47,7 @@ pub(in crate::python) fn install(_py: Python<'_>) -> PyResult<()> {
 
 /// The hook sees every frame.
 #[expect(clippy::unnecessary_wraps, reason = "later versions may refuse")]
-pub(super) fn watch(_codes: &[Bound<'_, PyAny>]) -> PyResult<()> {
+pub(super) fn watch(_code: &Bound<'_, PyAny>) -> PyResult<()> {
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use std::sync::{
 
 use pyo3::{exceptions::PyRuntimeError, prelude::*, wrap_pyfunction};
 
-use crate::python::{errors::forgive, reads, threads};
+use crate::python::{errors::forgive, reads, threads, units};
 
 /// `PY_START` and `PY_RESUME`.
 const EVENTS: [&str; 2] = ["PY_START", "PY_RESUME"];
@@ -63,17 +63,14 @@ pub(in crate::python) fn install(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// Reports the code objects from now on.
-pub(super) fn watch(codes: &[Bound<'_, PyAny>]) -> PyResult<()> {
+/// Reports the code object, and all that are nested in it, from now on.
+pub(super) fn watch(code: &Bound<'_, PyAny>) -> PyResult<()> {
     let Some(monitoring) = MONITORING.get() else {
         return Ok(());
     };
-    for code in codes {
-        monitoring.set_local_events.bind(code.py()).call1((
-            monitoring.tool,
-            code,
-            monitoring.events,
-        ))?;
+    let set = monitoring.set_local_events.bind(code.py());
+    for code in units::tree_of(code)? {
+        set.call1((monitoring.tool, code, monitoring.events))?;
     }
     Ok(())
 }
