@@ -329,3 +329,26 @@ fn a_function_of_the_entry_is_patched_while_the_program_uses_it() {
         });
     }
 }
+
+#[test]
+fn who_was_given_a_cached_result_runs_again_when_the_function_changes() {
+    let m = |n: u32| format!("import functools\n@functools.lru_cache\ndef f():\n    return {n}\n");
+    let project = Project::new(&[
+        ("m.py", &m(1)),
+        ("first.py", "import m\nA = m.f()\n"),
+        ("second.py", "from m import f\nB = f()\n"),
+        (
+            "main.py",
+            "import first, second\nprint('V', first.A, second.B)\n",
+        ),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1 1");
+    hmr.save("m.py", &m(2))
+        .expect(&["first", "second", "main"], &["V 2 2"]);
+    // Its own module's run fills the cache: it runs again, and so do those who were given results.
+    hmr.save("m.py", &format!("{}X = f()\n", m(3)))
+        .expect(&["m", "first", "second", "main"], &["V 3 3"]);
+    hmr.save("m.py", &format!("{}X = f()\n", m(4)))
+        .expect(&["m", "first", "second", "main"], &["V 4 4"]);
+}

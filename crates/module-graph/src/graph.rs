@@ -245,6 +245,8 @@ impl ModuleGraph {
         self.core.start(load);
         // The run sees the file as it is now: whatever was written before is settled.
         self.core.source_settled(file, false);
+        // First of all, so that an edit is known before a circle comes back here.
+        self.core.read(load, file);
         if let Some(package) = self
             .name(module)
             .parent()
@@ -252,7 +254,6 @@ impl ModuleGraph {
         {
             self.read(module, package, Read::Order);
         }
-        self.core.read(load, file);
     }
 
     /// Records that the running load of `reader` read `what` of module `of`. Does nothing if that

@@ -87,6 +87,8 @@ pub(super) struct State {
     /// Objects that a run changed in place. A module that holds one and runs after that has changed,
     /// so they are kept until nothing waits. See [`unify`](super::unify).
     pub(super) in_place: Vec<Py<PyAny>>,
+    /// A module has run again since the program began.
+    pub(super) has_rerun: bool,
     /// The module that is looked at next; see [`release`](super::release).
     pub(super) looked_at: usize,
     /// What ends what modules have begun.

@@ -23,6 +23,8 @@ use super::{
     engine::Engine,
     live,
     opcodes::{Opcodes, Store},
+    reach::Reach,
+    unify::has_results,
     units,
 };
 use crate::{ModuleId, Patched, Read, outline::Outline, plan::Rules};
@@ -58,15 +60,37 @@ impl Engine {
         let Some(namespace) = self.namespace(py, id) else {
             return Ok(false);
         };
-        swap(&found)?;
+        let forgot = self.given_by_loads(id, swap(&found)?);
         document(&found.docs, &namespace)?;
         place_classes(&found, &namespace)?;
         if let Some(doc) = &found.module_doc {
             namespace.set_item("__doc__", &doc.new)?;
         }
         self.take_code(id, new)?;
-        self.tell_of_patch(id, new, found)?;
+        let names = if forgot.is_empty() {
+            Vec::new()
+        } else {
+            let addresses = forgot.iter().map(|it| it.as_ptr() as usize).collect();
+            Reach::of(&namespace)?.names_to(&addresses)?
+        };
+        let forgot = forgot.into_iter().map(Bound::unbind);
+        self.state().in_place.extend(forgot);
+        self.tell_of_patch(id, new, found, names)?;
         Ok(true)
+    }
+
+    /// Of caches with the units that they wrap those whose results a load may have been given: a load
+    /// has filled it, or ran after the program may have done so.
+    fn given_by_loads<'py>(
+        &self,
+        id: ModuleId,
+        caches: Vec<(Bound<'py, PyAny>, String)>,
+    ) -> Vec<Bound<'py, PyAny>> {
+        let state = self.state();
+        let executed = state.graph.executed_codes(id);
+        let is_given = |unit: &str| state.has_rerun || executed.iter().any(|it| **it == *unit);
+        let given = caches.into_iter().filter(|(_, unit)| is_given(unit));
+        given.map(|(cache, _)| cache).collect()
     }
 
     /// Whether a load has let an edited function write the module's globals: it will do so again, and
@@ -125,6 +149,7 @@ impl Engine {
         id: ModuleId,
         code: &Bound<'py, PyAny>,
         found: Definitions<'py>,
+        mut changed: Vec<String>,
     ) -> PyResult<()> {
         let docs: Vec<String> = found.docs.into_iter().map(|doc| doc.qualname).collect();
         let has_doc = found.module_doc.is_some();
@@ -133,7 +158,7 @@ impl Engine {
         } else {
             self.doc_readers(code.py(), id, &docs)?
         };
-        let changed: Vec<_> = has_doc.then(|| "__doc__".to_owned()).into_iter().collect();
+        changed.extend(has_doc.then(|| "__doc__".to_owned()));
         self.tell_executors(id, code, code, &changed)?;
         let executed = self.state().graph.executed_codes(id);
         let reading = if docs.is_empty() {
@@ -222,10 +247,12 @@ fn utf8(bytes: &[u8]) -> Option<&str> {
     (!text.lines().take(2).any(names_encoding)).then_some(text)
 }
 
-/// Swaps the code of every live function, and makes caches of changed ones forget.
-fn swap(found: &Definitions<'_>) -> PyResult<()> {
+/// Swaps the code of every live function, and makes caches of changed ones forget. Returns those that
+/// had results, with the units that they wrap: who was given one has not executed the function, and
+/// is to be told all the same.
+fn swap<'py>(found: &Definitions<'py>) -> PyResult<Vec<(Bound<'py, PyAny>, String)>> {
     let Some(first) = found.pairs.first() else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     let py = first.new.py();
     let by_address: FxHashMap<usize, _> = found
@@ -239,24 +266,30 @@ fn swap(found: &Definitions<'_>) -> PyResult<()> {
         .getattr("_lru_cache_wrapper")?
         .cast_into::<PyType>()?;
     let live = live::find(&codes, &cache);
-    let mut changed = FxHashSet::default();
+    let mut changed = FxHashMap::default();
     for function in &live.functions {
         if let Some(code) = code_of(function)
             && let Some(pair) = by_address.get(&(code.as_ptr() as usize))
         {
             function.setattr(intern!(py, "__code__"), &pair.new)?;
             if pair.differs {
-                changed.insert(function.as_ptr() as usize);
+                changed.insert(function.as_ptr() as usize, &pair.new);
             }
         }
     }
+    let mut forgot = Vec::new();
     for cache in live.others {
         let wrapped = cache.getattr_opt(intern!(py, "__wrapped__"))?;
-        if wrapped.is_some_and(|wrapped| changed.contains(&(wrapped.as_ptr() as usize))) {
+        let code = wrapped.and_then(|wrapped| changed.get(&(wrapped.as_ptr() as usize)));
+        if let Some(code) = code {
+            let had_results = has_results(&cache);
             cache.call_method0(intern!(py, "cache_clear"))?;
+            if had_results {
+                forgot.push((cache, units::name_of(code)?));
+            }
         }
     }
-    Ok(())
+    Ok(forgot)
 }
 
 /// Gives definitions their new docstrings. Only those that nothing has decorated come here.

@@ -67,13 +67,14 @@ pub(super) fn unify<'py>(
 ) -> PyResult<Changes> {
     // What a collection would run is the user's.
     let paused = Paused::begin();
-    let Ok((matcher, roots, applied)) = keep(namespace, before) else {
+    let Ok((matcher, roots, mut applied)) = keep(namespace, before) else {
         // CPython refused what it was expected to allow: everything stays new.
         return Ok(everything(namespace, before));
     };
     put_back(&matcher, namespace)?;
     let mut names = changed_names(&matcher, &roots, namespace, before)?;
 
+    forget_results(&mut applied);
     let mut in_place: FxHashSet<usize> = addresses(&applied.in_place);
     in_place.extend(changed_before.iter().map(|object| object.as_ptr() as usize));
     if !in_place.is_empty() {
@@ -82,7 +83,6 @@ pub(super) fn unify<'py>(
         names.dedup();
     }
     drop(paused);
-    forget_results(&applied, !names.is_empty());
     apply::free_classes(&matcher);
     let Applied {
         in_place,
@@ -214,14 +214,23 @@ fn addresses(objects: &[Bound<'_, PyAny>]) -> FxHashSet<usize> {
         .collect()
 }
 
-/// Caches that stayed hold results of code that may do something else now.
-fn forget_results(applied: &Applied<'_>, names_changed: bool) {
-    if names_changed || !applied.patched.is_empty() || !applied.in_place.is_empty() {
-        for (memory, method) in &applied.memories {
-            // A cache without a way to clear it keeps what it has.
-            let _ = memory.call_method0(*method);
+/// Caches that stayed forget: their results are those of the run before. Who was given one has not
+/// executed the function, so that nobody knows it by that.
+fn forget_results(applied: &mut Applied<'_>) {
+    for (memory, method) in &applied.memories {
+        if has_results(memory) {
+            applied.in_place.push(memory.clone());
         }
+        // A cache without a way to clear it keeps what it has.
+        let _ = memory.call_method0(*method);
     }
+}
+
+/// Whether the cache, one of `functools.lru_cache`, holds results.
+pub(super) fn has_results(memory: &Bound<'_, PyAny>) -> bool {
+    let info = memory.call_method0("cache_info");
+    let size = info.and_then(|info| info.getattr("currsize")?.extract::<usize>());
+    size.is_ok_and(|size| size > 0)
 }
 
 /// Lets go of what only looks like a holder: classes that their own decorators replaced, and what

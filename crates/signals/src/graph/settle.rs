@@ -167,8 +167,11 @@ fn settle_marked<H: Host>(host: &H, target: u32, flags: u32) -> Result<(), Cycle
             Step::Cycle { by, on, via } => {
                 let path = host.graph(|g| g.path_from(on));
                 closed(host, path)?;
-                let output =
-                    host.graph(|g| (g.node(via).flags & KIND == OUTPUT).then(|| g.id(via)));
+                // One that is only being checked has changed nothing; if it runs, readers are told.
+                let output = host.graph(|g| {
+                    let runs = g.node(on).flags & RUNNING != 0;
+                    (runs && g.node(via).flags & KIND == OUTPUT).then(|| g.id(via))
+                });
                 let reader = host.graph(|g| g.id(by));
                 if output.is_some_and(|o| host.changed_so_far(o, reader)) {
                     host.graph(|g| g.node_mut(by).flags |= DIRTY);
