@@ -193,7 +193,7 @@ impl Drop for Runtime {
         let rt = self.cx.rt;
         let busy = rt.depth.get() > 0 || rt.lent.get() > 0 || rt.g(|g| !g.stack.is_empty());
         let failure = rt.dispose_quietly(rt.root.get(), Some(Location::caller()));
-        let failure = failure.or(rt.run_late().err());
+        let failure = failure.or(rt.run_late().err()).or(rt.kept_panic.take());
         rt.alive.set(false);
         rt.epoch.set(rt.epoch.get().wrapping_add(1));
         rt.observed.set(false);
