@@ -8,7 +8,7 @@ mod map;
 mod set;
 mod vec;
 
-use std::cell::RefCell;
+use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::collections::BTreeMap;
 
 pub use map::ReactiveMap;
@@ -20,6 +20,8 @@ use crate::runtime::{Cx, NONE};
 use crate::scope::Scope;
 use crate::trigger::Trigger;
 
+const LIMIT: usize = 32;
+
 /// The triggers of a collection, by item.
 pub(crate) struct Tracker<K> {
     cx: Cx,
@@ -27,6 +29,8 @@ pub(crate) struct Tracker<K> {
     items: RefCell<BTreeMap<K, Trigger>>,
     shape: Trigger,
     any: Trigger,
+    /// With more triggers than this it is looked which ones nobody reads any more.
+    limit: Cell<usize>,
 }
 
 impl<K: Ord + Clone> Tracker<K> {
@@ -40,6 +44,7 @@ impl<K: Ord + Clone> Tracker<K> {
             items: RefCell::default(),
             shape,
             any,
+            limit: Cell::new(LIMIT),
         }
     }
 
@@ -50,11 +55,30 @@ impl<K: Ord + Clone> Tracker<K> {
         }
         let known = self.items.borrow().get(key).copied();
         let trigger = known.unwrap_or_else(|| {
+            if self.items.borrow().len() >= self.limit.get() {
+                self.forget_unread();
+            }
             let made = self.scope.run(|| self.cx.trigger());
             self.items.borrow_mut().insert(key.clone(), made);
             made
         });
         let _ = trigger.try_track();
+    }
+
+    /// Items that somebody tracked once and nobody reads now; amortised over those that are made.
+    #[cold]
+    fn forget_unread(&self) {
+        let rt = self.cx.rt;
+        let is_unread = |t: &Trigger| rt.g(|g| g.dependents(t.node()).next().is_none());
+        let all = std::mem::take(&mut *self.items.borrow_mut());
+        let (unread, read) = all
+            .into_iter()
+            .partition::<BTreeMap<_, _>, _>(|(_, t)| is_unread(t));
+        self.limit.set((2 * read.len()).max(LIMIT));
+        *self.items.borrow_mut() = read;
+        for trigger in unread.values() {
+            trigger.dispose();
+        }
     }
 
     pub(crate) fn track_shape(&self) {
@@ -74,6 +98,18 @@ impl<K: Ord + Clone> Tracker<K> {
         }
         let (target, memo) = (rt.place(self.shape.node()), rt.place_of(memo));
         Err(Error::WriteInMemo { target, memo })
+    }
+
+    /// The items, to look at.
+    pub(crate) fn look<'i, T>(&self, items: &'i RefCell<T>) -> Result<Ref<'i, T>, Error> {
+        let place = || self.cx.rt.place(self.shape.node());
+        items.try_borrow().map_err(|_| Error::Borrowed(place()))
+    }
+
+    /// The items, to change; an error while an item is being compared or cloned.
+    pub(crate) fn change<'i, T>(&self, items: &'i RefCell<T>) -> Result<RefMut<'i, T>, Error> {
+        let place = || self.cx.rt.place(self.shape.node());
+        items.try_borrow_mut().map_err(|_| Error::Borrowed(place()))
     }
 
     /// Tells readers of these items, and of the shape if it changed. One batch.

@@ -20,7 +20,7 @@ impl<F: FnMut() + 'static> Table<F> {
         // SAFETY: callers pass the block of such a node.
         run: |block, rt, id| unsafe { run::<F>(block.cast(), rt, id) },
         same: |_, _| false,
-        commit: |_| true,
+        commit: |_, _| true,
         // SAFETY: callers pass the block of such a node, which nobody uses any more.
         drop: |block, _| unsafe { block.cast::<F>().drop_in_place() },
     };
@@ -161,12 +161,16 @@ impl Cx {
         let mut last: Option<T> = None;
         self.try_effect(move || {
             let new = source();
-            if let Some(old) = &last
-                && *old != new
-            {
-                cx.untrack(|| changed(&new, old));
-            }
-            last = Some(new);
+            // Comparing, telling and dropping are nobody's reads, and what was told is not told
+            // again if telling panics.
+            cx.untrack(|| {
+                let old = last.replace(new);
+                if let (Some(old), Some(new)) = (&old, &last)
+                    && old != new
+                {
+                    changed(new, old);
+                }
+            });
         })
     }
 }

@@ -158,6 +158,15 @@ impl Inner {
         if self.depth.get() > 0 || self.is_quiet() {
             return Ok(());
         }
+        if self.ctx.get().memo != NONE {
+            // Effects wait until the outermost memo is over: its reader flushes.
+            let mut panic = None;
+            self.commit_touched(&mut panic);
+            return match panic {
+                Some(panic) => Err(FlushError::Panic(panic)),
+                None => Ok(()),
+            };
+        }
         self.flush()
     }
 
@@ -172,7 +181,7 @@ impl Inner {
     /// After a write outside of any batch, or a memo that made effects.
     #[inline]
     pub(crate) fn flush_if_queued(&'static self) -> Result<(), FlushError> {
-        if self.depth.get() == 0 && self.g(|g| g.has_queued()) {
+        if self.depth.get() == 0 && !self.is_quiet() {
             self.flush()
         } else {
             Ok(())
@@ -202,6 +211,13 @@ impl Inner {
                 self.settle_or_force(progress.current);
             }));
             keep_first(&mut panic, again);
+            // If that was not possible either, the effect waits for its next turn.
+            if self
+                .flags(progress.current)
+                .is_some_and(|f| f & MARKED != 0)
+            {
+                self.g(|g| g.requeue(progress.current.index));
+            }
             self.ctx.set(before);
         }
         self.depth.set(0);
@@ -339,6 +355,17 @@ impl Inner {
                 self.g(|g| g.source_settled(id, changed));
             }
         }
+    }
+
+    /// [`Inner::commit_signal`] on behalf of a reader, who is not to fail by it: a comparison that
+    /// panics is a change, and the panic is kept.
+    #[cold]
+    pub(crate) fn commit_for_read(&'static self, id: NodeId) -> bool {
+        let changed = catch_unwind(AssertUnwindSafe(|| self.commit_signal(id)));
+        changed.unwrap_or_else(|panic| {
+            self.keep_panic(panic);
+            true
+        })
     }
 
     #[cold]

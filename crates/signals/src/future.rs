@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -15,6 +16,32 @@ use crate::effect::Effect;
 use crate::error::Error;
 use crate::runtime::Cx;
 use crate::signal::Signal;
+
+/// A request; when it goes without an answer, nothing is loading any more.
+struct OnItsWay {
+    latest: Rc<Cell<u64>>,
+    number: u64,
+    loading: Signal<bool>,
+}
+
+impl OnItsWay {
+    fn is_latest(&self) -> bool {
+        self.latest.get() == self.number
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        if self.is_latest() {
+            let told = catch_unwind(AssertUnwindSafe(|| self.loading.try_set(false)));
+            if let Err(panic) = told
+                && !std::thread::panicking()
+            {
+                resume_unwind(panic);
+            }
+        }
+    }
+}
 
 /// A task for the caller's executor.
 pub type Task = Pin<Box<dyn Future<Output = ()>>>;
@@ -93,13 +120,19 @@ impl Cx {
         let (cx, latest) = (*self, Rc::new(Cell::new(0_u64)));
         let (value, loading) = (cx.signal(None), cx.signal(true));
         cx.effect(move || {
-            let answer = request();
+            // From here on an older answer is out of date, also if `request` panics.
             let (latest, number) = (Rc::clone(&latest), latest.get() + 1);
             latest.set(number);
+            let on_its_way = OnItsWay {
+                latest,
+                number,
+                loading,
+            };
+            let answer = request();
             loading.set(true);
             spawn(Box::pin(async move {
                 let answer = answer.await;
-                if latest.get() == number && value.is_alive() {
+                if on_its_way.is_latest() && value.is_alive() {
                     cx.batch(|| {
                         value.set(Some(answer));
                         loading.set(false);

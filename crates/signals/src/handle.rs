@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::flush::FlushError;
 use crate::graph::{COMPUTATION, DIRTY, KIND, MARKED, NodeId, RUNNING, SOURCE};
 use crate::runtime::{Inner, NONE};
-use crate::slot::{LOANS, flag};
+use crate::slot::flag;
 
 /// Names a node whose block begins with a `T`.
 ///
@@ -129,7 +129,7 @@ impl<T: 'static> Raw<T> {
         if flags & KIND == SOURCE && flags & DIRTY != 0 && track && rt.ctx.get().observer != NONE {
             // Written in the open batch and now read by a computation: the write counts from here,
             // so that it makes others run but not the one that is about to see it.
-            let changed = rt.commit_signal(id);
+            let changed = rt.commit_for_read(id);
             rt.g(|g| g.source_settled(id, changed));
         }
         if flags & KIND == COMPUTATION && flags & (MARKED | RUNNING) != 0 {
@@ -141,7 +141,7 @@ impl<T: 'static> Raw<T> {
                     }
                     let path = cycle.path.iter().filter(|id| rt.flags(**id).is_some());
                     let error = Error::Cycle(path.map(|id| rt.place(*id)).collect());
-                    rt.raised_cycle.replace(Some(error.clone()));
+                    rt.raise_cycle(error.clone());
                     return Err(error);
                 }
                 // The walk met a cycle further up: running the memo brings the error up in it.
@@ -164,7 +164,7 @@ impl<T: 'static> Raw<T> {
             let error = failure.map_or_else(|| Error::Cycle(Vec::new()), |f| f.error.clone());
             drop(cold);
             if matches!(error, Error::Cycle(_)) {
-                rt.raised_cycle.replace(Some(error.clone()));
+                rt.raise_cycle(error.clone());
             }
             return Err(error);
         }
@@ -277,17 +277,16 @@ pub(crate) struct Loan {
 impl Loan {
     #[inline]
     pub(crate) fn new(rt: &'static Inner, id: NodeId, flag: u32, flags: u32) -> Self {
-        let outermost = flags & LOANS == 0;
         rt.set_flags(id.index, flag, 0);
         rt.lent.set(rt.lent.get() + 1);
-        let flag = if outermost { flag } else { 0 };
+        let flag = flag & !flags;
         Self { rt, id, flag }
     }
 
     /// The end of a loan whose node has gone or moved meanwhile.
     #[cold]
     fn drop_left(&self) {
-        if let Err(panic) = self.rt.drop_left(self.id, LOANS)
+        if let Err(panic) = self.rt.drop_left(self.id, self.flag)
             && !std::thread::panicking()
         {
             std::panic::resume_unwind(panic);

@@ -22,11 +22,15 @@ impl Host for &'static Inner {
 
     #[inline]
     fn recompute(&self, node: NodeId) {
+        if self.observed.get() && self.flags(node).is_none() {
+            // Whoever heard that it is about to run has disposed it.
+            return;
+        }
         self.run(node);
     }
 
     fn commit(&self, source: NodeId) -> bool {
-        self.commit_signal(source)
+        self.commit_for_read(source)
     }
 
     #[inline]

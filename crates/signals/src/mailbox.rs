@@ -4,6 +4,7 @@
 //! other threads may hold is the sending end of a queue; the owner delivers when it is ready, for
 //! instance when its event loop was woken.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::Error;
@@ -63,8 +64,25 @@ impl Cx {
     }
 }
 
+/// What is not delivered yet; goes back to the head of the queue if something goes wrong.
+struct Rest<'i, T: 'static> {
+    inbox: &'i Inbox<T>,
+    values: VecDeque<T>,
+}
+
+impl<T: 'static> Drop for Rest<'_, T> {
+    fn drop(&mut self) {
+        if !self.values.is_empty() {
+            let waiting = self.inbox.shared.waiting.lock();
+            let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
+            waiting.splice(0..0, self.values.drain(..));
+        }
+    }
+}
+
 impl<T: 'static> Inbox<T> {
     /// Writes everything that waits, oldest first, as one batch; gives how many values that were.
+    /// What cannot be written now, because the signal is lent for instance, waits on.
     ///
     /// # Errors
     ///
@@ -75,11 +93,23 @@ impl<T: 'static> Inbox<T> {
             .waiting
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let values = std::mem::take(&mut *waiting);
+        let values = std::mem::take(&mut *waiting).into();
         drop(waiting);
-        let count = values.len();
-        self.cx
-            .try_batch(|| values.into_iter().try_for_each(|v| self.signal.try_set(v)))??;
+        let mut rest = Rest {
+            inbox: self,
+            values,
+        };
+        let mut count = 0;
+        self.cx.try_batch(|| {
+            while !rest.values.is_empty() {
+                self.signal.writable()?;
+                if let Some(value) = rest.values.pop_front() {
+                    self.signal.try_set(value)?;
+                    count += 1;
+                }
+            }
+            Ok(())
+        })??;
         Ok(count)
     }
 }

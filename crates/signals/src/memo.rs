@@ -57,7 +57,7 @@ where
                     .same(block.value.assume_init_ref(), &*new.cast::<T>())
             }
         },
-        commit: |_| true,
+        commit: |_, _| true,
         drop: |block, init| {
             // SAFETY: callers pass the block of such a node, which nobody uses any more, and
             // whether it has a value.
@@ -120,7 +120,7 @@ where
     if same {
         rt.g(|g| g.finish_run(id.index, false));
         rt.ran(id, false);
-        return drop(new);
+        return rt.drop_value(new);
     }
     if flags & flag::LENT != 0 {
         // SAFETY: as above; nobody uses the closure and the equality any more.
@@ -136,7 +136,7 @@ where
     rt.ran(id, true);
     if std::mem::needs_drop::<T>() && flags & flag::INIT != 0 {
         // SAFETY: INIT was set, so the replaced slot held a value.
-        drop(unsafe { old.assume_init() });
+        rt.drop_value(unsafe { old.assume_init() });
     }
     if flags & flag::ERR != 0 {
         rt.forget_failure(id);
@@ -206,6 +206,19 @@ unsafe fn move_out_of_loan<T, F, E>(
 }
 
 impl Inner {
+    /// Drops a value that a memo no longer needs; its `Drop` is read by nobody, and if it panics
+    /// that is kept for the end of the flush or read.
+    #[inline]
+    fn drop_value<T>(&'static self, value: T) {
+        if std::mem::needs_drop::<T>() {
+            let mut panic = None;
+            self.outside(self.root.get(), || drop(value), &mut panic);
+            if let Some(panic) = panic {
+                self.keep_panic(panic);
+            }
+        }
+    }
+
     /// What a memo that owns something needs before it runs: its flags then, or `None` if a cleanup
     /// removed it.
     #[cold]
@@ -213,7 +226,8 @@ impl Inner {
         if self.flags(id)? & flag::OWNS != 0
             && let Err(panic) = self.purge(id)
         {
-            resume_unwind(panic);
+            // Its reader would not have recorded the read yet, and be lost.
+            self.keep_panic(panic);
         }
         self.flags(id)
     }
@@ -228,7 +242,10 @@ impl Inner {
     /// cycle is not kept, since who is to blame for it depends on who was asked first.
     #[cold]
     fn failed(&'static self, id: NodeId) {
+        let run = self.g(|g| g.node(id.index).run_stamp);
         let cycle = self.raised_cycle.take();
+        let cycle = cycle.filter(|c| c.memo == id.index && c.run == run);
+        let cycle = cycle.map(|c| c.error);
         self.set_flags(id.index, flag::ERR | flag::COLD, 0);
         if cycle.is_some() {
             self.g(|g| g.abort(id));

@@ -263,7 +263,7 @@ impl Inner {
 
     /// Runs the cleanups of computations that were disposed during their own run.
     #[cold]
-    fn run_late(&'static self) -> Result<(), Panic> {
+    pub(crate) fn run_late(&'static self) -> Result<(), Panic> {
         let mut panic = None;
         loop {
             let next = self.cold.borrow_mut().late.pop();

@@ -50,7 +50,7 @@ pub(crate) struct Inner {
     /// Somebody wants events or run counts.
     pub(crate) observed: Cell<bool>,
     /// A cycle error was raised and no memo has failed with it yet.
-    pub(crate) raised_cycle: RefCell<Option<Error>>,
+    pub(crate) raised_cycle: RefCell<Option<RaisedCycle>>,
     /// Below this address the stack has to grow before the next nested run.
     pub(crate) stack_limit: Cell<usize>,
     pub(crate) root: Cell<NodeId>,
@@ -61,6 +61,13 @@ pub(crate) struct Inner {
     pub(crate) failing: Cell<NodeId>,
     /// A panic that the flush in progress rethrows at its end.
     pub(crate) kept_panic: RefCell<Option<crate::owner::Panic>>,
+}
+
+/// A cycle error, and the run of the memo that got it: only that run can have failed by it.
+pub(crate) struct RaisedCycle {
+    pub(crate) error: Error,
+    pub(crate) memo: u32,
+    pub(crate) run: u32,
 }
 
 /// Memory that a dropped runtime leaves to the next one of its thread.
@@ -186,6 +193,7 @@ impl Drop for Runtime {
         let rt = self.cx.rt;
         let busy = rt.depth.get() > 0 || rt.lent.get() > 0 || rt.g(|g| !g.stack.is_empty());
         let failure = rt.dispose_quietly(rt.root.get(), Some(Location::caller()));
+        let failure = failure.or(rt.run_late().err()).or(rt.kept_panic.take());
         rt.alive.set(false);
         rt.epoch.set(rt.epoch.get().wrapping_add(1));
         rt.observed.set(false);
@@ -299,6 +307,17 @@ impl Inner {
     pub(crate) fn disposed(&self, id: NodeId) -> Error {
         let (created, disposed) = self.cold.borrow().grave(id);
         Error::Disposed { created, disposed }
+    }
+
+    /// Notes that the memo that is running got a cycle error.
+    #[cold]
+    pub(crate) fn raise_cycle(&self, error: Error) {
+        let memo = self.ctx.get().memo;
+        if memo != NONE {
+            let run = self.g(|g| g.node(memo).run_stamp);
+            let raised = RaisedCycle { error, memo, run };
+            self.raised_cycle.replace(Some(raised));
+        }
     }
 
     /// Name and place of creation, for messages.

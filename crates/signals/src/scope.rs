@@ -19,7 +19,7 @@ pub(crate) const VTABLE: &VTable = &VTable {
     plain: true,
     run: |_, _, _| {},
     same: |_, _| false,
-    commit: |_| true,
+    commit: |_, _| true,
     drop: |_, _| {},
 };
 
@@ -233,7 +233,7 @@ impl<T: 'static> Table<T> {
         plain: false,
         run: |_, _, _| {},
         same: |_, _| false,
-        commit: |_| true,
+        commit: |_, _| true,
         // SAFETY: callers pass the block of such a node, which nobody uses any more.
         drop: |block, _| unsafe { block.cast::<T>().drop_in_place() },
     };

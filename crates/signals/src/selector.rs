@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use crate::collections::Tracker;
 use crate::effect::Effect;
 use crate::error::{Error, or_raise};
-use crate::flush::FlushError;
+use crate::flush::{FlushError, Restore};
 use crate::graph::MARKED;
 use crate::runtime::{Cx, NONE};
 use crate::scope::Stored;
@@ -109,7 +109,10 @@ impl<K: Ord + Clone + 'static> Selector<K> {
         let id = self.watcher.node();
         // The selection may have been written in the open batch.
         if rt.flags(id).is_some_and(|f| f & MARKED != 0) {
+            let before = rt.ctx.get();
+            let restore = Restore { rt, before };
             rt.settle_or_force(id);
+            drop(restore);
             if rt.ctx.get().memo == NONE {
                 rt.flush_if_queued().map_err(FlushError::into_error)?;
             }

@@ -46,14 +46,16 @@ impl<T: 'static, E: Equality<T>> Table<T, E> {
                 let (block, new) = unsafe { (&*block.cast::<Block<T, E>>(), &*new.cast::<T>()) };
                 block.equality.same(&block.head.value, new)
             },
-            commit: |block| {
+            commit: |block, look| {
                 let block = block.cast::<Block<T, E>>();
                 // SAFETY: callers pass the block of such a node. Only `old` is changed, which is
                 // never lent; the value and the policy are looked at, as others may do meanwhile.
-                let (old, value, equality) = unsafe {
-                    let old = (*block).head.old.take();
-                    (old, &(*block).head.value, &(*block).equality)
-                };
+                let old = unsafe { (*block).head.old.take() };
+                if !look {
+                    return true;
+                }
+                // SAFETY: as above; the caller says that nobody has the value on loan to write it.
+                let (value, equality) = unsafe { (&(*block).head.value, &(*block).equality) };
                 old.is_none_or(|old| !equality.same(&old, value))
             },
             drop: |block, _| {
@@ -324,7 +326,7 @@ impl<T: 'static> Signal<T> {
 
     /// The flags, if the signal may be written now.
     #[inline]
-    fn writable(&self) -> Result<u32, Error> {
+    pub(crate) fn writable(&self) -> Result<u32, Error> {
         let (rt, id) = (self.raw.rt, self.raw.id);
         let Some(flags) = rt.flags(id) else {
             return Err(rt.disposed(id));
@@ -378,14 +380,15 @@ impl Inner {
     #[inline]
     pub(crate) fn commit_plain(&self, id: NodeId) -> Option<bool> {
         let slot = self.slot(id.index);
-        if !slot.vtable.plain {
+        let flags = self.flags(id).unwrap_or(0);
+        if !slot.vtable.plain || flags & flag::WRITING != 0 {
             return None;
         }
-        let forced = self.flags(id).unwrap_or(0) & flag::FORCED != 0;
+        let forced = flags & flag::FORCED != 0;
         self.set_flags(id.index, 0, flag::FORCED);
         // SAFETY: the node is a live signal (only signals are touched); no user code runs, so that
         // nobody else looks at the block meanwhile.
-        Some(unsafe { (slot.vtable.commit)(slot.data) } || forced)
+        Some(unsafe { (slot.vtable.commit)(slot.data, true) } || forced)
     }
 
     /// Whether a signal that was written in the batch really changed; it forgets the value before.
@@ -396,8 +399,11 @@ impl Inner {
         let slot = self.slot(id.index);
         self.set_flags(id.index, 0, flag::FORCED);
         let loan = Loan::new(self, id, flag::WRITING, flags);
-        // SAFETY: the node is a signal (only signals are touched) and its block is lent to us.
-        let changed = unsafe { (slot.vtable.commit)(slot.data) };
+        // Whoever is changing the value right now has it to himself: the write before counts.
+        let look = flags & flag::WRITING == 0;
+        // SAFETY: the node is a signal (only signals are touched) and its block is lent to us, the
+        // value if `look`.
+        let changed = unsafe { (slot.vtable.commit)(slot.data, look) };
         drop(loan);
         changed || flags & flag::FORCED != 0
     }

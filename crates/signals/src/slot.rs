@@ -60,7 +60,8 @@ pub(crate) struct VTable {
     /// Whether the value in the block and the given one are the same.
     pub(crate) same: unsafe fn(*const u8, *const u8) -> bool,
     /// Whether the value differs from the one before the batch, which is dropped.
-    pub(crate) commit: unsafe fn(*mut u8) -> bool,
+    /// Does not look at the value, and says `true`, if the second argument is `false`.
+    pub(crate) commit: unsafe fn(*mut u8, bool) -> bool,
     /// Drops what is in the block; the value only if there is one.
     pub(crate) drop: unsafe fn(*mut u8, bool),
 }

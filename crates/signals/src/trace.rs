@@ -217,10 +217,10 @@ impl Inner {
             .unwrap_or(0);
         let failed = self.flags(id).unwrap_or(0) & flag::ERR != 0;
         format!(
-            "{{\"id\":{},\"kind\":\"{:?}\",\"name\":{:?},\"state\":\"{:?}\",\"failed\":{failed},\"runs\":{runs},\"owner\":{},\"dependencies\":[{}]}}",
+            "{{\"id\":{},\"kind\":\"{:?}\",\"name\":\"{}\",\"state\":\"{:?}\",\"failed\":{failed},\"runs\":{runs},\"owner\":{},\"dependencies\":[{}]}}",
             id.index,
             slot.vtable.kind,
-            self.name(id),
+            json_text(&self.name(id)),
             self.state(id),
             slot.parent,
             deps.join(",")
@@ -293,7 +293,27 @@ impl Inner {
         tracing::trace!(target: "hmr_signals", ?event);
         let observer = self.cold.borrow().observer.clone();
         if let Some(observer) = observer {
-            observer(event);
+            // It may be called while something unwinds, and by whoever reads.
+            let mut panic = None;
+            self.outside(self.root.get(), || observer(event), &mut panic);
+            if let Some(panic) = panic {
+                self.keep_panic(panic);
+            }
         }
     }
+}
+
+/// What stands between the quotes of a string in JSON.
+fn json_text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if u32::from(c) < 0x20 => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out
 }

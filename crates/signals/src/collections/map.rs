@@ -99,10 +99,10 @@ impl<K: Ord + Clone + 'static, V: PartialEq + 'static> ReactiveMap<K, V> {
     pub fn try_insert(&self, key: K, value: V) -> Result<Option<V>, Error> {
         self.parts.try_with(|p| {
             p.tracker.writable()?;
-            if p.items.borrow().get(&key) == Some(&value) {
+            if p.tracker.look(&p.items)?.get(&key) == Some(&value) {
                 return Ok(None);
             }
-            let old = p.items.borrow_mut().insert(key.clone(), value);
+            let old = p.tracker.change(&p.items)?.insert(key.clone(), value);
             p.tracker.notify([key], old.is_none())?;
             Ok(old)
         })?
@@ -126,7 +126,7 @@ impl<K: Ord + Clone + 'static, V: PartialEq + 'static> ReactiveMap<K, V> {
     pub fn try_remove(&self, key: &K) -> Result<Option<V>, Error> {
         self.parts.try_with(|p| {
             p.tracker.writable()?;
-            let old = p.items.borrow_mut().remove(key);
+            let old = p.tracker.change(&p.items)?.remove(key);
             if old.is_some() {
                 p.tracker.notify([key.clone()], true)?;
             }

@@ -85,14 +85,23 @@ impl<T: PartialEq + 'static> ReactiveVec<T> {
     ///
     /// As [`ReactiveVec::try_push`].
     pub fn try_set(&self, index: usize, value: T) -> Result<bool, Error> {
-        self.change(|items| match items.get_mut(index) {
-            None => (false, None),
-            Some(item) if *item == value => (true, None),
-            Some(item) => {
-                *item = value;
-                (true, Some((index, index + 1, false)))
-            }
-        })
+        let same = self.parts.try_with(|p| {
+            p.tracker.writable()?;
+            let items = p.tracker.look(&p.items)?;
+            Ok(items.get(index).is_some_and(|item| *item == value))
+        })??;
+        if same {
+            return Ok(true);
+        }
+        // The old item is dropped when everybody has been told.
+        let old = self.change(|items| match items.get_mut(index) {
+            None => (None, None),
+            Some(item) => (
+                Some(std::mem::replace(item, value)),
+                Some((index, index + 1, false)),
+            ),
+        })?;
+        Ok(old.is_some())
     }
 
     /// Adds an item at the end.
@@ -241,7 +250,7 @@ impl<T: PartialEq + 'static> ReactiveVec<T> {
     ) -> Result<R, Error> {
         self.parts.try_with(|p| {
             p.tracker.writable()?;
-            let (result, change) = f(&mut p.items.borrow_mut());
+            let (result, change) = f(&mut *p.tracker.change(&p.items)?);
             if let Some((from, to, shape)) = change {
                 let told = p.tracker.from(&from).into_iter().filter(|i| *i < to);
                 p.tracker.notify(told.collect::<Vec<_>>(), shape)?;

@@ -347,6 +347,11 @@ impl Graph {
             self.unlink(link);
         }
         self.live_nodes -= 1;
+        if let Some(causes) = &mut self.causes
+            && let Some(cause) = causes.get_mut(index as usize)
+        {
+            *cause = NONE;
+        }
         let free = self.free_node;
         let node = self.node_mut(index);
         node.flags = FREE;

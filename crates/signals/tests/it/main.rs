@@ -13,6 +13,7 @@ mod dynamic;
 mod effects;
 mod equality;
 mod features;
+mod fresh;
 mod laziness;
 mod loans;
 mod outputs;
