@@ -137,6 +137,23 @@ fn check(shape: &Shape, after: &str, expected: Verdict) {
     });
 }
 
+/// Who found a result in the cache has not executed the function, and is told of every run.
+#[test]
+fn a_cache_with_results_is_told_of_at_each_rerun() {
+    let shape = Shape {
+        name: "f",
+        source: "import functools\n@functools.lru_cache\ndef f():\n    return 1\nf()\n",
+        probe: "f()",
+        edits: &[],
+    };
+    check(&shape, shape.source, Grafted);
+    check(
+        &shape,
+        &shape.source.replace("return 1", "return 2"),
+        Grafted,
+    );
+}
+
 fn check_shape(shape: &Shape) {
     check(shape, shape.source, Kept);
     check(

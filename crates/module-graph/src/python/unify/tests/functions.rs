@@ -127,7 +127,6 @@ import functools
 @functools.lru_cache(maxsize=8)
 def f():
     return 1
-f()
 ", "f(), f.cache_parameters()", [
         "return 1" => "return 2", Patched;
         "maxsize=8" => "maxsize=9", Replaced;
