@@ -89,7 +89,7 @@ pub(super) struct State {
     pub(super) in_place: Vec<Py<PyAny>>,
     /// A module has run again since the program began.
     pub(super) has_rerun: bool,
-    /// The module that is looked at next; see [`release`](super::release).
+    /// The module that is looked at next; see [`release`].
     pub(super) looked_at: usize,
     /// What ends what modules have begun.
     pub(super) hooks: Hooks,
