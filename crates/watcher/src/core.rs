@@ -23,7 +23,7 @@ use crate::change::Batch;
 use crate::debounce::{Debounce, Debouncer};
 use crate::files::{Files, Kind};
 use crate::inbox::Inbox;
-use crate::matcher::Matcher;
+use crate::matcher::{Matcher, Own};
 use crate::mounts::Mounts;
 use crate::stats::{Stats, Warning};
 use crate::table::Table;
@@ -315,7 +315,7 @@ impl Core {
         let live = self.table.is_live(dir);
         self.roots.iter().any(|root| {
             (!root.is_dir && path == root.path)
-                || (root.is_dir && live && self.matcher.file(&root.path, path, None))
+                || (root.is_dir && live && self.matcher.file(&root.path, path, Own::Noted))
         })
     }
 
@@ -330,7 +330,7 @@ impl Core {
             && self
                 .roots
                 .iter()
-                .any(|root| root.is_dir && self.matcher.dir(&root.path, path, None))
+                .any(|root| root.is_dir && self.matcher.dir(&root.path, path, Own::Noted))
     }
 
     /// `path` was written, and is probably still open.

@@ -4,6 +4,7 @@
 //! repository, which is watched for nothing else.
 
 use super::Core;
+use crate::matcher::Own;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -62,9 +63,9 @@ impl Core {
     }
 
     /// Forgets what the filter leaves out now, without a word: it still exists.
-    fn forget_ignored(&mut self, root: &Path, dir: &Path) {
+    pub(super) fn forget_ignored(&mut self, root: &Path, dir: &Path) {
         for dir in self.table.dirs_at(dir) {
-            if dir != *root && self.table.contains_dir(&dir) && !self.matcher.dir(root, &dir, None)
+            if dir != *root && self.table.contains_dir(&dir) && !self.matcher.dir(root, &dir, Own::Noted)
             {
                 let below = self.table.dirs_at(&dir);
                 let below: Vec<&Path> = below.iter().map(PathBuf::as_path).collect();
@@ -74,7 +75,7 @@ impl Core {
             }
         }
         for file in self.table.files_below(dir) {
-            if !self.roots.contains(&file) && !self.matcher.file(root, &file, None) {
+            if !self.roots.contains(&file) && !self.matcher.file(root, &file, Own::Noted) {
                 self.table.remove(&file);
                 self.debouncer.forget(|path| path == file);
             }
