@@ -279,7 +279,7 @@ impl Core {
     /// A tool is about to write `path` itself.
     pub(crate) fn expect(&mut self, now: Duration, path: PathBuf, hash: u64) {
         self.expected.retain(|_, (_, until)| *until >= now);
-        let until = now + self.settings.debounce.max_wait * 4;
+        let until = now.saturating_add(self.settings.debounce.max_wait.saturating_mul(4));
         self.expected.insert(path, (hash, until));
     }
 
