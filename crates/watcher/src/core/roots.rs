@@ -302,6 +302,7 @@ impl Core {
         }
         // The old watches may belong to directories that were renamed away.
         self.unwatch_below(path);
+        self.read_rules_above_again(path);
         self.attach(now, path, false);
     }
 

@@ -20,6 +20,18 @@ impl Core {
         }
     }
 
+    /// As above for a root that has come back, perhaps in another repository than before.
+    pub(super) fn read_rules_above_again(&mut self, root: &Path) {
+        let above = |dir: &&PathBuf| root.starts_with(dir) && !self.table.is_live(dir);
+        let stale: Vec<PathBuf> = self.ruling.iter().filter(above).cloned().collect();
+        for dir in stale {
+            self.ruling.remove(&dir);
+            self.matcher.set_rules(&dir, None);
+        }
+        self.read_rules_above(root);
+        self.narrow();
+    }
+
     /// Watches the ignore file that the repository in `dir` keeps to itself, if there is one.
     pub(super) fn watch_own_rules(&mut self, dir: &Path) {
         let Some(own) = self.matcher.rule_dir(&*self.files, dir) else {
