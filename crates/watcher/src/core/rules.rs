@@ -92,5 +92,14 @@ impl Core {
                 self.debouncer.forget(|path| path == file);
             }
         }
+        // What is new and was not shown yet.
+        let (roots, matcher) = (&self.roots, &self.matcher);
+        self.debouncer.forget(|path| {
+            path.starts_with(dir)
+                && !roots.contains(path)
+                && roots.of(path).as_deref() == Some(root)
+                && self.table.get(path).is_none()
+                && !matcher.file(root, path, Own::Noted)
+        });
     }
 }
