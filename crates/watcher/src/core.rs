@@ -23,7 +23,7 @@ use crate::change::Batch;
 use crate::debounce::{Debounce, Debouncer};
 use crate::files::{Files, Kind};
 use crate::inbox::Inbox;
-use crate::matcher::Matcher;
+use crate::matcher::{Matcher, Own};
 use crate::mounts::Mounts;
 use crate::stats::{Stats, Warning};
 use crate::table::Table;
@@ -279,7 +279,7 @@ impl Core {
     /// A tool is about to write `path` itself.
     pub(crate) fn expect(&mut self, now: Duration, path: PathBuf, hash: u64) {
         self.expected.retain(|_, (_, until)| *until >= now);
-        let until = now + self.settings.debounce.max_wait * 4;
+        let until = now.saturating_add(self.settings.debounce.max_wait.saturating_mul(4));
         self.expected.insert(path, (hash, until));
     }
 
@@ -315,7 +315,7 @@ impl Core {
         let live = self.table.is_live(dir);
         self.roots.iter().any(|root| {
             (!root.is_dir && path == root.path)
-                || (root.is_dir && live && self.matcher.file(&root.path, path, None))
+                || (root.is_dir && live && self.matcher.file(&root.path, path, Own::Noted))
         })
     }
 
@@ -330,7 +330,7 @@ impl Core {
             && self
                 .roots
                 .iter()
-                .any(|root| root.is_dir && self.matcher.dir(&root.path, path, None))
+                .any(|root| root.is_dir && self.matcher.dir(&root.path, path, Own::Noted))
     }
 
     /// `path` was written, and is probably still open.

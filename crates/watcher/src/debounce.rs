@@ -190,7 +190,7 @@ impl Debouncer {
     /// `path`, which the consumer knows, vanished.
     pub(crate) fn gone(&mut self, now: Duration, path: &Path) {
         self.note(now);
-        self.hold(now, path, Why::Gone(now + self.settings.rename_wait));
+        self.hold(now, path, Why::Gone(now.saturating_add(self.settings.rename_wait)));
         self.last_gone = self.last_gone.max(now);
         if self.is_burst() {
             self.last = self.last.max(now);
@@ -237,10 +237,10 @@ impl Debouncer {
         if self.is_empty()
             && let Some(went) = self.went.take()
         {
-            let is_right_after = now <= went + self.settings.quiet_min * 2;
+            let is_right_after = now <= went.saturating_add(self.settings.quiet_min.saturating_mul(2));
             self.in_a_row = if is_right_after { self.in_a_row + 1 } else { 0 };
         }
-        if now > self.run_last + self.settings.quiet_max * 2 {
+        if now > self.run_last.saturating_add(self.settings.quiet_max.saturating_mul(2)) {
             self.run.clear();
         }
     }
@@ -286,15 +286,15 @@ impl Debouncer {
 
     fn end(&self, held: Held) -> Duration {
         let end = match held.why {
-            Why::Open(last) => last + self.settings.quiet_max,
+            Why::Open(last) => last.saturating_add(self.settings.quiet_max),
             // All together, after the last of them.
-            Why::Gone(end) => end.max(self.last_gone + self.settings.rename_wait.max(self.grown())),
+            Why::Gone(end) => end.max(self.last_gone.saturating_add(self.settings.rename_wait.max(self.grown()))),
         };
         end.min(self.cut(held))
     }
 
     fn cut(&self, held: Held) -> Duration {
-        held.since + self.settings.max_wait
+        held.since.saturating_add(self.settings.max_wait)
     }
 
     fn quiet(&self) -> Duration {
@@ -333,7 +333,7 @@ impl Debouncer {
 
     /// When the free paths are due, and since when they will have been quiet.
     fn due_at(&self) -> Option<(Duration, Duration)> {
-        let quiet_at = self.last + self.quiet();
+        let quiet_at = self.last.saturating_add(self.quiet());
         (!self.free.is_empty()).then(|| {
             let cut_at = self.oldest.saturating_add(self.settings.max_wait);
             (quiet_at.min(cut_at), quiet_at)
@@ -365,7 +365,7 @@ impl Debouncer {
         self.run_last = self.latest;
         self.went = Some(now);
         if self.settings.quiet_min.is_zero() {
-            self.window = Some(now + self.settings.quiet_max);
+            self.window = Some(now.saturating_add(self.settings.quiet_max));
         }
         let paths = std::mem::take(&mut self.free).into_keys().collect();
         Some(Due { paths, settled })
@@ -389,7 +389,7 @@ impl Debouncer {
                 continue;
             }
             match held.why {
-                Why::Open(last) => self.cut |= last + self.settings.quiet_max > now,
+                Why::Open(last) => self.cut |= last.saturating_add(self.settings.quiet_max) > now,
                 Why::Gone(_) => {
                     self.cut |= cut;
                     self.gone -= 1;

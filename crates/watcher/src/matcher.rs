@@ -22,6 +22,22 @@ const IGNORE_FILES: [&str; 2] = [".gitignore", ".ignore"];
 const OWN_FILE: &str = ".git/info/exclude";
 const OWN_DIR: &str = ".git/info";
 
+/// What the ignore files in one directory say.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    built: Gitignore,
+    text: Vec<u8>,
+}
+
+/// Which ignore rules of the directory around a path count.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Own<'a> {
+    /// Those that were noted.
+    Noted,
+    /// These, which were read just now; those that were noted may be out of date.
+    Read(Option<&'a Rules>),
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Matcher {
@@ -29,7 +45,7 @@ pub(crate) struct Matcher {
     exclude: Globs,
     ignore_dirs: Vec<OsString>,
     gitignore: bool,
-    ignores: FxHashMap<PathBuf, Gitignore>,
+    ignores: FxHashMap<PathBuf, Rules>,
     pub(crate) points: PointSet,
 }
 
@@ -50,9 +66,9 @@ impl Matcher {
         })
     }
 
-    /// Whether the directory at `path` is entered, if its parent is. `own` holds the ignore rules
-    /// of the parent, if they are not known here yet.
-    pub(crate) fn dir(&self, root: &Path, path: &Path, own: Option<&Gitignore>) -> bool {
+    /// Whether the directory at `path` is entered, if its parent is. `own` are the ignore rules
+    /// of the parent.
+    pub(crate) fn dir(&self, root: &Path, path: &Path, own: Own<'_>) -> bool {
         let Ok(relative) = path.strip_prefix(root) else {
             return false;
         };
@@ -64,7 +80,7 @@ impl Matcher {
     }
 
     /// Whether the file at `path` is of interest, if its directory is entered.
-    pub(crate) fn file(&self, root: &Path, path: &Path, own: Option<&Gitignore>) -> bool {
+    pub(crate) fn file(&self, root: &Path, path: &Path, own: Own<'_>) -> bool {
         let Ok(relative) = path.strip_prefix(root) else {
             return false;
         };
@@ -80,17 +96,21 @@ impl Matcher {
             && !self.is_ignored(path, false, own)
     }
 
-    fn is_ignored(&self, path: &Path, is_dir: bool, own: Option<&Gitignore>) -> bool {
+    fn is_ignored(&self, path: &Path, is_dir: bool, own: Own<'_>) -> bool {
         if !self.gitignore {
             return false;
         }
-        let known = path
+        let (read, noted_from) = match own {
+            Own::Noted => (None, 1),
+            Own::Read(rules) => (rules, 2),
+        };
+        let noted = path
             .ancestors()
-            .skip(1)
+            .skip(noted_from)
             .filter_map(|dir| self.ignores.get(dir));
-        own.into_iter()
-            .chain(known)
-            .find_map(|rules| match rules.matched(path, is_dir) {
+        read.into_iter()
+            .chain(noted)
+            .find_map(|rules| match rules.built.matched(path, is_dir) {
                 Match::None => None,
                 Match::Ignore(_) => Some(true),
                 Match::Whitelist(_) => Some(false),
@@ -126,37 +146,39 @@ impl Matcher {
     }
 
     /// The ignore rules in `dir`.
-    pub(crate) fn read_rules(&self, files: &dyn Files, dir: &Path) -> Option<Gitignore> {
+    pub(crate) fn read_rules(&self, files: &dyn Files, dir: &Path) -> Option<Rules> {
         if !self.gitignore {
             return None;
         }
         let exclude = dir.join(OWN_FILE);
         let paths = IGNORE_FILES.iter().map(|name| dir.join(name));
         let mut rules: Option<GitignoreBuilder> = None;
+        let mut all = Vec::new();
         for path in std::iter::once(exclude).chain(paths) {
             let Ok(bytes) = files.read(&path) else {
                 continue;
             };
             let builder = rules.get_or_insert_with(|| GitignoreBuilder::new(dir));
+            all.extend_from_slice(&bytes);
+            all.push(0); // where one file ends and the next begins
             let text = String::from_utf8_lossy(&bytes);
             for line in text.trim_start_matches('\u{feff}').lines() {
                 // A line that does not parse says nothing, as in git.
                 let _ = builder.add_line(None, line);
             }
         }
-        rules?.build().ok()
+        let built = rules?.build().ok()?;
+        Some(Rules { built, text: all })
     }
 
-    /// Takes note of the ignore rules in `dir`.
-    pub(crate) fn set_rules(&mut self, dir: &Path, rules: Option<Gitignore>) {
-        match rules {
-            Some(rules) => {
-                self.ignores.insert(dir.to_owned(), rules);
-            }
-            None => {
-                self.ignores.remove(dir);
-            }
-        }
+    /// Takes note of the ignore rules in `dir`; whether they are others than before.
+    pub(crate) fn set_rules(&mut self, dir: &Path, rules: Option<Rules>) -> bool {
+        let text = rules.as_ref().map(|rules| rules.text.clone());
+        let before = match rules {
+            Some(rules) => self.ignores.insert(dir.to_owned(), rules),
+            None => self.ignores.remove(dir),
+        };
+        before.map(|rules| rules.text) != text
     }
 
     /// The directories above `root` whose rules count, up to the top of the repository.

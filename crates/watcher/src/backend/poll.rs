@@ -73,11 +73,11 @@ impl Backend for Poll {
             return Vec::new();
         }
         let first = self.next.is_none();
-        self.next = Some(now + self.interval);
+        self.next = Some(now.saturating_add(self.interval));
         if first { Vec::new() } else { self.dirs() }
     }
 
     fn took(&mut self, now: Duration, time: Duration) {
-        self.next = Some(now + self.interval.max(time * SHARE));
+        self.next = Some(now.saturating_add(self.interval.max(time * SHARE)));
     }
 }

@@ -81,6 +81,7 @@ impl Core {
         }
         let old = self.table.get(path).copied();
         let stat = match self.look(path, self.follows(path)) {
+            _ if self.is_behind_link(path) => None,
             Look::There(stat) => Some(stat),
             Look::Gone => None,
             Look::Barred(why) => return self.barred(path, &why),

@@ -72,7 +72,7 @@ impl Core {
         let max_wait = self.settings.debounce.max_wait;
         let since = *self.locks.since.get_or_insert(now);
         let stopped = now.saturating_sub(self.debouncer.latest()) >= max_wait;
-        if stopped || now.saturating_sub(since) >= max_wait * PATIENCE {
+        if stopped || now.saturating_sub(since) >= max_wait.saturating_mul(PATIENCE) {
             self.locks.given_up = lock;
             self.locks.since = None;
             self.locks.look_at = None;

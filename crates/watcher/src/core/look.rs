@@ -47,6 +47,18 @@ impl Core {
         }
     }
 
+    /// Whether a directory that `path` was known in has become a link, which is not entered. What the
+    /// link leads to may well have a file of that name, which is another one.
+    pub(super) fn is_behind_link(&self, path: &Path) -> bool {
+        let is_lost = |dir: &&Path| !self.table.is_live(dir) && self.roots.of(dir).is_some();
+        let is_link = |dir: &Path| {
+            let stat = self.files.stat(dir, false);
+            stat.is_ok_and(|stat| stat.kind == Kind::Link)
+        };
+        let mut above = path.ancestors().skip(1).take_while(is_lost);
+        !self.roots.contains(path) && above.any(|dir| !self.roots.contains(dir) && is_link(dir))
+    }
+
     /// `path`, a file or a root, may not be looked at.
     pub(super) fn barred(&mut self, path: &Path, why: &io::Error) {
         let place = match path.parent() {

@@ -6,6 +6,7 @@
 //! is there anything to try again by the clock.
 
 use super::Core;
+use crate::matcher::Own;
 use super::look::Look;
 use crate::error::{Error, ErrorKind};
 use crate::files::{Kind, Stat};
@@ -200,7 +201,7 @@ impl Core {
     fn is_covered(&self, dir: &Path) -> bool {
         self.roots.iter().any(|root| {
             let mut between = dir.ancestors().take_while(|dir| *dir != root.path);
-            let enters = |dir| self.matcher.dir(&root.path, dir, None);
+            let enters = |dir| self.matcher.dir(&root.path, dir, Own::Noted);
             root.is_dir && dir.starts_with(&root.path) && between.all(enters)
         })
     }
@@ -301,6 +302,7 @@ impl Core {
         }
         // The old watches may belong to directories that were renamed away.
         self.unwatch_below(path);
+        self.read_rules_above_again(path);
         self.attach(now, path, false);
     }
 

@@ -4,6 +4,7 @@
 //! repository, which is watched for nothing else.
 
 use super::Core;
+use crate::matcher::Own;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +18,18 @@ impl Core {
             self.ruling.insert(dir.to_owned());
             self.watch_own_rules(dir);
         }
+    }
+
+    /// As above for a root that has come back, perhaps in another repository than before.
+    pub(super) fn read_rules_above_again(&mut self, root: &Path) {
+        let above = |dir: &&PathBuf| root.starts_with(dir) && !self.table.is_live(dir);
+        let stale: Vec<PathBuf> = self.ruling.iter().filter(above).cloned().collect();
+        for dir in stale {
+            self.ruling.remove(&dir);
+            self.matcher.set_rules(&dir, None);
+        }
+        self.read_rules_above(root);
+        self.narrow();
     }
 
     /// Watches the ignore file that the repository in `dir` keeps to itself, if there is one.
@@ -62,9 +75,9 @@ impl Core {
     }
 
     /// Forgets what the filter leaves out now, without a word: it still exists.
-    fn forget_ignored(&mut self, root: &Path, dir: &Path) {
+    pub(super) fn forget_ignored(&mut self, root: &Path, dir: &Path) {
         for dir in self.table.dirs_at(dir) {
-            if dir != *root && self.table.contains_dir(&dir) && !self.matcher.dir(root, &dir, None)
+            if dir != *root && self.table.contains_dir(&dir) && !self.matcher.dir(root, &dir, Own::Noted)
             {
                 let below = self.table.dirs_at(&dir);
                 let below: Vec<&Path> = below.iter().map(PathBuf::as_path).collect();
@@ -74,10 +87,19 @@ impl Core {
             }
         }
         for file in self.table.files_below(dir) {
-            if !self.roots.contains(&file) && !self.matcher.file(root, &file, None) {
+            if !self.roots.contains(&file) && !self.matcher.file(root, &file, Own::Noted) {
                 self.table.remove(&file);
                 self.debouncer.forget(|path| path == file);
             }
         }
+        // What is new and was not shown yet.
+        let (roots, matcher) = (&self.roots, &self.matcher);
+        self.debouncer.forget(|path| {
+            path.starts_with(dir)
+                && !roots.contains(path)
+                && roots.of(path).as_deref() == Some(root)
+                && self.table.get(path).is_none()
+                && !matcher.file(root, path, Own::Noted)
+        });
     }
 }

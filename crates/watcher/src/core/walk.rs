@@ -8,9 +8,8 @@ use super::Core;
 use super::look::is_gone;
 use crate::backend::WatchError;
 use crate::files::{Files, Kind, Stat};
-use crate::matcher::Matcher;
+use crate::matcher::{Matcher, Own, Rules};
 use crate::table::Known;
-use ignore::gitignore::Gitignore;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,7 +27,7 @@ struct Listing {
     files: Vec<(Name, Known)>,
     dirs: Vec<PathBuf>,
     links: Vec<(PathBuf, Stat)>,
-    rules: Option<Gitignore>,
+    rules: Option<Rules>,
     /// Whether it is the top of a git repository.
     is_repository: bool,
 }
@@ -39,7 +38,7 @@ type Answers = Vec<(Result<(), WatchError>, Option<io::Result<Listing>>)>;
 fn list(files: &dyn Files, matcher: &Matcher, root: &Path, dir: &Path) -> io::Result<Listing> {
     let rules = matcher.read_rules(files, dir);
     let mut want = |name: &OsStr, kind: Kind| match kind {
-        Kind::File => matcher.file(root, &dir.join(name), rules.as_ref()),
+        Kind::File => matcher.file(root, &dir.join(name), Own::Read(rules.as_ref())),
         // What it leads to may be either.
         Kind::Link => true,
         Kind::Dir | Kind::Other => false,
@@ -50,7 +49,7 @@ fn list(files: &dyn Files, matcher: &Matcher, root: &Path, dir: &Path) -> io::Re
             (Kind::Dir, _) => {
                 listing.is_repository |= entry.name == ".git";
                 let path = dir.join(&entry.name);
-                if matcher.dir(root, &path, rules.as_ref()) {
+                if matcher.dir(root, &path, Own::Read(rules.as_ref())) {
                     listing.dirs.push(path);
                 }
             }
@@ -204,7 +203,14 @@ impl Core {
             is_repository,
         } = listing;
         self.barred.remove(dir);
-        self.matcher.set_rules(dir, rules);
+        let ruled_anew = self.matcher.set_rules(dir, rules);
+        if ruled_anew
+            && !first
+            && let Some(root) = self.roots.of(dir)
+        {
+            // Nobody has said so: a poller does not, nor an overflow.
+            self.forget_ignored(&root, dir);
+        }
         if is_repository {
             self.watch_own_rules(dir);
         }
@@ -238,13 +244,13 @@ impl Core {
     ) -> Option<(Name, Known)> {
         let root = self.roots.of(&path)?;
         let name: Name = path.file_name()?.into();
-        let is_file = self.matcher.file(&root, &path, None);
+        let is_file = self.matcher.file(&root, &path, Own::Noted);
         if !self.settings.follow_links {
             return is_file.then(|| (name, Known::new(&link)));
         }
         let stat = self.files.stat(&path, true).ok()?;
         if stat.kind == Kind::Dir {
-            if self.matcher.dir(&root, &path, None) && self.link_dir(&path) {
+            if self.matcher.dir(&root, &path, Own::Noted) && self.link_dir(&path) {
                 dirs.push(path);
             }
             return None;

@@ -1,7 +1,7 @@
 //! Behaviours of the handle: threads, stopping, streams, callbacks, barriers.
 
 use crate::disk::{LIMIT, disk, disk_with, put};
-use hmr_watcher::{Batch, Change, Choice, FakeClock, Watcher};
+use hmr_watcher::{Batch, Change, Choice, Debounce, FakeClock, Watcher};
 use std::fs;
 use std::process::Command;
 use std::sync::mpsc;
@@ -288,4 +288,33 @@ fn a_poller_sees_every_save() {
         assert_eq!(disk.batch(), ["modified m.py"]);
     }
     disk.nothing_else();
+}
+
+/// Times without an end are times: nothing overflows, and `settle` still works [55].
+#[test]
+fn times_may_be_endless() {
+    let endless = Debounce::default()
+        .quiet_min(Duration::MAX)
+        .quiet_max(Duration::MAX)
+        .max_wait(Duration::MAX)
+        .rename_wait(Duration::MAX);
+    for choice in [Choice::Auto, Choice::Poll(Duration::MAX)] {
+        let disk = disk(&[]);
+        let file = disk.root().join("a");
+        let watcher = Watcher::builder()
+            .path(disk.root())
+            .backend(choice)
+            .debounce(endless)
+            .build()
+            .expect("a watcher");
+        watcher.expect_write("b", b"").expect("a path");
+        for content in ["1", "2"] {
+            std::fs::write(&file, content).expect("written");
+            assert!(watcher.next(Some(Duration::from_millis(20))).is_none());
+            assert!(watcher.settle().is_some());
+        }
+        std::fs::remove_file(&file).expect("removed");
+        assert!(watcher.next(Some(Duration::from_millis(20))).is_none());
+        assert!(watcher.settle().is_some());
+    }
 }

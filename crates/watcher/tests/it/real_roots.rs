@@ -219,3 +219,26 @@ fn a_root_behind_a_link_that_is_made_to_lead_elsewhere_is_the_new_place() {
         assert_eq!(batch.changes(), [Change::Modified(file.clone())]);
     }
 }
+
+/// [51] The rules above a root are those of what is above it now.
+#[test]
+fn a_repository_that_is_replaced_brings_its_own_ignore_file() {
+    let above = tempfile::tempdir().expect("a directory");
+    let above = above.path().canonicalize().expect("a path");
+    let make = |rule: &str| {
+        fs::create_dir_all(above.join("repo/.git")).expect("a directory");
+        put(&above.join("repo/.gitignore"), rule);
+        put(&above.join("repo/src/a"), rule);
+    };
+    make("a\n");
+    let root = above.join("repo/src");
+    let watcher = hmr_watcher::Watcher::builder()
+        .path(&root)
+        .filter(Filter::new().gitignore(true))
+        .build()
+        .expect("a watcher");
+    fs::rename(above.join("repo"), above.join("old")).expect("a rename");
+    make("b\n");
+    let batch = watcher.settle().expect("a batch");
+    assert_eq!(batch.changes(), [Change::Added(root.join("a"))]);
+}
