@@ -6,11 +6,11 @@
 //! is there anything to try again by the clock.
 
 use super::Core;
-use crate::matcher::Own;
 use super::look::Look;
 use crate::error::{Error, ErrorKind};
 use crate::files::{Kind, Stat};
 use crate::inbox::Narrow;
+use crate::matcher::Own;
 use crate::stats::Warning;
 use crate::table::Known;
 use std::collections::BTreeSet;

@@ -77,7 +77,9 @@ impl Core {
     /// Forgets what the filter leaves out now, without a word: it still exists.
     pub(super) fn forget_ignored(&mut self, root: &Path, dir: &Path) {
         for dir in self.table.dirs_at(dir) {
-            if dir != *root && self.table.contains_dir(&dir) && !self.matcher.dir(root, &dir, Own::Noted)
+            if dir != *root
+                && self.table.contains_dir(&dir)
+                && !self.matcher.dir(root, &dir, Own::Noted)
             {
                 let below = self.table.dirs_at(&dir);
                 let below: Vec<&Path> = below.iter().map(PathBuf::as_path).collect();
