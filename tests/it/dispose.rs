@@ -54,6 +54,18 @@ fn b14_hooks_run_at_exit_once_and_the_newest_modules_first() {
 }
 
 #[test]
+fn b14_hooks_run_at_exit_after_any_number_of_reruns() {
+    let project = Project::new(&[("m.py", &with_hooks(1, "")), ("main.py", MAIN)]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1 True");
+    for n in 2..4 {
+        hmr.save("m.py", &with_hooks(n, ""));
+    }
+    hmr.interrupt();
+    assert_eq!(hmr.exit().1, ["second of 3", "first of 3"]);
+}
+
+#[test]
 fn hooks_of_a_module_whose_file_goes_run_and_one_that_raises_keeps_no_other_from_it() {
     let m = "import hmr\nhmr.on_dispose(lambda: print('ended', flush=True))\n\
         @hmr.on_dispose\ndef breaks():\n    raise OSError('broken hook')\n";

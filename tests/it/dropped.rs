@@ -4,6 +4,16 @@ use hmr_tests::{Hmr, Project};
 
 const M: &str = "def f():\n    return 1\n";
 
+/// A `main` beside `keep`, which drops `m`, and `tick`, whose edit makes an update.
+fn project(keep: &str, main: &str) -> Project {
+    Project::new(&[
+        ("m.py", M),
+        ("keep.py", keep),
+        ("tick.py", "N = 1\n"),
+        ("main.py", main),
+    ])
+}
+
 #[test]
 fn a_module_that_the_program_has_dropped_goes_with_the_next_update() {
     let keep = "import sys, weakref, m\n\
@@ -11,12 +21,7 @@ fn a_module_that_the_program_has_dropped_goes_with_the_next_update() {
         del sys.modules['m'], m\n";
     let main = "import gc, keep, tick\ngc.collect()\n\
         print('V', tick.N, [ref() is None for ref in keep.refs])\n";
-    let project = Project::new(&[
-        ("m.py", M),
-        ("keep.py", keep),
-        ("tick.py", "N = 1\n"),
-        ("main.py", main),
-    ]);
+    let project = project(keep, main);
     let mut hmr = Hmr::start(&project, &["main.py"]);
     hmr.wait_stdout("V 1 [False, False]");
     hmr.save("tick.py", "N = 2\n")
@@ -31,12 +36,7 @@ fn a_module_that_the_program_has_dropped_goes_with_the_next_update() {
 fn what_the_program_still_holds_of_a_dropped_module_follows_the_edit() {
     let keep = "import sys\nfrom m import f\ndel sys.modules['m']\n";
     let main = "import keep, tick\nprint('V', tick.N, keep.f())\n";
-    let project = Project::new(&[
-        ("m.py", M),
-        ("keep.py", keep),
-        ("tick.py", "N = 1\n"),
-        ("main.py", main),
-    ]);
+    let project = project(keep, main);
     let mut hmr = Hmr::start(&project, &["main.py"]);
     hmr.wait_stdout("V 1 1");
     for n in 2..4 {

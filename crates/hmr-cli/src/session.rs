@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
-    time::{Duration, Instant, SystemTime},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result};
@@ -31,11 +31,8 @@ use crate::{
 /// The status of a program that Ctrl-C ended: 128 and the signal's number.
 const INTERRUPTED: u8 = 130;
 
-/// A file that nobody has written to for so long is whole.
+/// As long as it may take to write a file, once it has been begun.
 const SAVE: Duration = Duration::from_millis(10);
-
-/// A file that is written all the time is read as it is after that.
-const LONGEST_SAVE: Duration = Duration::from_millis(500);
 
 /// A program under `hmr`.
 pub struct Session {
@@ -120,12 +117,15 @@ impl Session {
         loop {
             let files = if late.is_empty() {
                 match saves.next(py) {
-                    Ok(files) => files,
+                    Ok(files) => self.engine.news(files),
                     Err(error) => return Ok(report::end(py, &error)),
                 }
             } else {
                 std::mem::take(&mut late)
             };
+            if files.is_empty() {
+                continue;
+            }
             let update = self.engine.update(py, files);
             if let Some(error) = flush_output(py) {
                 return Ok(report::end(py, &error));
@@ -151,7 +151,7 @@ impl Session {
         unseen.extend(self.watch_new_inputs(py));
         if !unseen.is_empty() {
             // No watcher has waited for the end of these saves.
-            py.detach(|| wait_for_writers(&unseen));
+            py.detach(|| std::thread::sleep(SAVE));
         }
         without_repeats(unseen)
     }
@@ -273,35 +273,9 @@ fn without_signals<R>(py: Python<'_>, body: impl FnOnce() -> R) -> PyResult<R> {
     Ok(result)
 }
 
-/// A file, and what it looked like when the watcher found it complete.
-struct Save {
-    file: PathBuf,
-    size_and_time: Option<(u64, SystemTime)>,
-}
-
-impl Save {
-    fn of(file: PathBuf) -> Self {
-        let size_and_time = size_and_time(&file);
-        Self {
-            file,
-            size_and_time,
-        }
-    }
-
-    fn is_outdated(&self) -> bool {
-        size_and_time(&self.file) != self.size_and_time
-    }
-}
-
-fn size_and_time(file: &Path) -> Option<(u64, SystemTime)> {
-    let data = std::fs::metadata(file).ok()?;
-    Some((data.len(), data.modified().ok()?))
-}
-
 /// The saves that the watcher has seen and the program has not.
 struct Saves {
-    engine: &'static Engine,
-    waiting: Arc<Mutex<Vec<Save>>>,
+    waiting: Arc<Mutex<Vec<PathBuf>>>,
     sleeper: Sleeper,
     thread: JoinHandle<()>,
 }
@@ -322,47 +296,29 @@ impl Saves {
                     }
                     sink.lock()
                         .unwrap_or_else(PoisonError::into_inner)
-                        .extend(files.into_iter().map(Save::of));
+                        .extend(files);
                     waker.wake();
                 }
             })
         })??;
         Ok(Self {
-            engine,
             waiting,
             sleeper,
             thread,
         })
     }
 
-    /// Waits for the next save of something that the program has not read yet. Several batches may be
-    /// waiting by then; they are one update. Raises what a signal handler of the program raises;
-    /// python's own, for Ctrl-C, `KeyboardInterrupt`.
+    /// Waits for the next save. Several batches may be waiting by then; they are one update. Raises
+    /// what a signal handler of the program raises; python's own, for Ctrl-C, `KeyboardInterrupt`.
     fn next(&mut self, py: Python<'_>) -> PyResult<Vec<PathBuf>> {
         loop {
-            let mut saves = self.take();
-            let mut files = self.news_of(&saves);
-            let is_begun_again = |save: &Save| files.contains(&save.file) && save.is_outdated();
-            if saves.iter().any(is_begun_again) {
-                // The next save has begun since, and may not be complete.
-                py.detach(|| wait_for_writers(&files));
-                saves.extend(self.take());
-                files = self.news_of(&saves);
-            }
+            let files =
+                std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
             if !files.is_empty() {
-                return Ok(files);
+                return Ok(without_repeats(files));
             }
             self.sleeper.sleep(py)?;
         }
-    }
-
-    fn news_of(&self, saves: &[Save]) -> Vec<PathBuf> {
-        let files = saves.iter().map(|save| save.file.clone()).collect();
-        self.engine.news(without_repeats(files))
-    }
-
-    fn take(&self) -> Vec<Save> {
-        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn join(self, py: Python<'_>) {
@@ -370,23 +326,6 @@ impl Saves {
         // A panic of the thread has been printed by itself.
         let joined = py.detach(|| thread.join());
         drop(joined);
-    }
-}
-
-/// Waits until nobody has written to the files for a moment. What is read in the middle of a save is
-/// half of a program.
-fn wait_for_writers(files: &[PathBuf]) {
-    let is_young = |file: &PathBuf| {
-        let written = std::fs::metadata(file).and_then(|data| data.modified());
-        written.is_ok_and(|written| written.elapsed().is_ok_and(|age| age < SAVE))
-    };
-    let end = Instant::now() + LONGEST_SAVE;
-    loop {
-        // First of all: a file that is being emptied has its new size before its new time.
-        std::thread::sleep(SAVE);
-        if !files.iter().any(is_young) || Instant::now() > end {
-            return;
-        }
     }
 }
 

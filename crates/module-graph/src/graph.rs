@@ -208,8 +208,14 @@ impl ModuleGraph {
     }
 
     /// Every module, in first-import order.
-    pub fn modules(&self) -> impl ExactSizeIterator<Item = ModuleId> + use<> {
+    pub fn modules(&self) -> impl Iterator<Item = ModuleId> + use<> {
         (0..u32::try_from(self.modules.len()).unwrap_or(u32::MAX)).map(ModuleId)
+    }
+
+    /// The module at this position in first-import order, counted from 0.
+    pub fn nth(&self, index: usize) -> Option<ModuleId> {
+        let index = (index < self.modules.len()).then_some(index)?;
+        u32::try_from(index).ok().map(ModuleId)
     }
 
     /// The module's name.

@@ -4,8 +4,8 @@
 //! given back only with the runtime, so that nodes made together lie together. A block that is too
 //! large or too strictly aligned for that comes from the global allocator.
 //!
-//! What it buys (`benches/signals.rs`, `create`): a signal in 4 to 6 ns in place of 18 to 20 ns for
-//! a `Box` of its own.
+//! What it buys (`benches/signals.rs`, `create`): a signal takes a fifth of the time of a `Box` of its
+//! own, 9 against 46 ns in one run.
 #![expect(
     unsafe_code,
     reason = "hands out raw memory; each block says why it is sound"

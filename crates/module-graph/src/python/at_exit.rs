@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::{
     prelude::*,
-    types::{PyDict, PyString, PyTuple},
+    types::{PyCFunction, PyDict, PyString, PyTuple},
 };
 use rustc_hash::FxHashMap;
 
@@ -27,12 +27,11 @@ static IS_TAKING_OUT: AtomicBool = AtomicBool::new(false);
 /// Sees from now on who registers what.
 pub(super) fn install(py: Python<'_>) -> PyResult<()> {
     let atexit = own::import(py, "atexit")?;
-    let original = atexit.getattr("register")?;
-    if !original.is_instance_of::<Register>() {
-        let original = original.unbind();
-        atexit.setattr("register", Register { original })?;
-    }
-    Ok(())
+    let original = atexit.getattr("register")?.unbind();
+    let stand_in = PyCFunction::new_closure(py, Some(c"register"), None, move |args, options| {
+        register(&original, args, options)
+    })?;
+    atexit.setattr("register", stand_in)
 }
 
 impl Engine {
@@ -75,47 +74,27 @@ fn take_out(handler: &Bound<'_, Handler>) -> PyResult<()> {
 }
 
 /// Stands for `atexit.register`.
-#[pyclass(frozen, module = "atexit", name = "builtin_function_or_method")]
-struct Register {
-    original: Py<PyAny>,
-}
-
-#[pymethods]
-impl Register {
-    #[pyo3(signature = (*arguments, **options))]
-    fn __call__<'py>(
-        &self,
-        arguments: Bound<'py, PyTuple>,
-        options: Option<Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = arguments.py();
-        let original = self.original.bind(py);
-        let module = Engine::get().and_then(|engine| Some((engine, engine.registrar(py)?)));
-        let Some((engine, module)) = module else {
-            return original.call(arguments, options.as_ref());
-        };
-        let Some(function) = arguments.iter().next().filter(PyAnyMethods::is_callable) else {
-            return original.call(arguments, options.as_ref());
-        };
-        let handler = Handler {
-            function: function.clone().unbind(),
-        };
-        let handler = Py::new(py, handler)?;
-        let rest = arguments.get_slice(1, arguments.len());
-        let registered = PyTuple::new(py, [handler.bind(py).as_any()])?.add(rest)?;
-        original.call(registered.cast_into::<PyTuple>()?, options.as_ref())?;
-        let mut state = engine.state();
-        state.handlers.entry(module).or_default().push(handler);
-        Ok(function)
-    }
-
-    fn __getattr__<'py>(&self, name: Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
-        self.original.bind(name.py()).getattr(name)
-    }
-
-    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(self.original.bind(py).repr()?.to_string())
-    }
+fn register(
+    original: &Py<PyAny>,
+    arguments: &Bound<'_, PyTuple>,
+    options: Option<&Bound<'_, PyDict>>,
+) -> PyResult<Py<PyAny>> {
+    let py = arguments.py();
+    let module = Engine::get().and_then(|engine| Some((engine, engine.registrar(py)?)));
+    let function = arguments.iter().next().filter(PyAnyMethods::is_callable);
+    let (Some((engine, module)), Some(function)) = (module, function) else {
+        return original.call(py, arguments, options);
+    };
+    let handler = Handler {
+        function: function.clone().unbind(),
+    };
+    let handler = Py::new(py, handler)?;
+    let mut arguments: Vec<_> = arguments.iter().collect();
+    arguments[0] = handler.bind(py).as_any().clone();
+    original.call(py, PyTuple::new(py, arguments)?, options)?;
+    let mut state = engine.state();
+    state.handlers.entry(module).or_default().push(handler);
+    Ok(function.unbind())
 }
 
 /// What `atexit` calls for a function that a load has registered.

@@ -14,11 +14,13 @@ use super::{engine::Engine, frames, own, reads};
 use crate::ModuleId;
 
 /// The hooks that have not been called, by module, oldest first.
-#[derive(Default)]
-pub(super) struct Hooks {
-    of: FxHashMap<ModuleId, Vec<Py<PyAny>>>,
-    /// Something calls them at exit.
-    is_installed: bool,
+pub(super) type Hooks = FxHashMap<ModuleId, Vec<Py<PyAny>>>;
+
+/// Has the hooks called at exit, after what the program registers with `atexit` itself.
+pub(super) fn install(py: Python<'_>) -> PyResult<()> {
+    let at_exit = wrap_pyfunction!(dispose_all, py)?;
+    own::import(py, "atexit")?.call_method1("register", (at_exit,))?;
+    Ok(())
 }
 
 /// Calls `hook`, without arguments, before the module whose load this is runs again, when it leaves,
@@ -41,23 +43,16 @@ pub fn on_dispose(hook: &Bound<'_, PyAny>) -> PyResult<()> {
         own::import(py, "atexit")?.call_method1("register", (hook,))?;
         return Ok(());
     };
-    let is_installed = {
-        let mut state = engine.state();
-        let hook = hook.clone().unbind();
-        state.hooks.of.entry(module).or_default().push(hook);
-        std::mem::replace(&mut state.hooks.is_installed, true)
-    };
-    if !is_installed {
-        let at_exit = wrap_pyfunction!(dispose_all, py)?;
-        own::import(py, "atexit")?.call_method1("register", (at_exit,))?;
-    }
+    let mut state = engine.state();
+    let hooks = state.hooks.entry(module).or_default();
+    hooks.push(hook.clone().unbind());
     Ok(())
 }
 
 #[pyfunction]
 fn dispose_all(py: Python<'_>) {
     let Some(engine) = Engine::get() else { return };
-    let mut modules: Vec<_> = engine.state().hooks.of.keys().copied().collect();
+    let mut modules: Vec<_> = engine.state().hooks.keys().copied().collect();
     modules.sort_unstable();
     for module in modules.into_iter().rev() {
         engine.dispose(py, module);
@@ -67,7 +62,7 @@ fn dispose_all(py: Python<'_>) {
 impl Engine {
     /// Calls the hooks of the module, newest first, and forgets them.
     pub(super) fn dispose(&self, py: Python<'_>, module: ModuleId) {
-        let hooks = self.state().hooks.of.remove(&module);
+        let hooks = self.state().hooks.remove(&module);
         for hook in hooks.into_iter().flatten().rev() {
             let called = reads::aside(|| hook.bind(py).call0().map(drop));
             if let Err(error) = called {

@@ -24,7 +24,7 @@ use super::{
     bytecode::Bytecode,
     calls::{self, CodeFiles},
     cycles::Circle,
-    dispose::Hooks,
+    dispose::{self, Hooks},
     entry::Entry,
     errors,
     finder::Finder,
@@ -293,6 +293,9 @@ impl Engine {
     /// [`InstallError::AlreadyInstalled`] at the second call in a process,
     /// [`InstallError::Interpreter`] if the import system is not CPython's.
     pub fn install(py: Python<'_>, roots: Roots) -> Result<&'static Self, InstallError> {
+        if ENGINE.get().is_some() {
+            return Err(InstallError::AlreadyInstalled);
+        }
         own::remember_search_path(py)?;
         calls::install(py)?;
         threads::install(py)?;
@@ -316,6 +319,8 @@ impl Engine {
             .map_err(|_| InstallError::AlreadyInstalled)?;
         frames::learn(py)?;
         audit::install(py)?;
+        // Before `atexit` is stood in for: it is nobody's handler.
+        dispose::install(py)?;
         at_exit::install(py)?;
         Finder::install(py)?;
         Self::get().ok_or(InstallError::AlreadyInstalled)

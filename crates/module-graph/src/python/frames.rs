@@ -25,9 +25,6 @@ const PROBERS: [&str; 6] = [
 /// Their functions that tell more.
 const TELLERS: [&str; 5] = ["getmtime", "getatime", "getctime", "getsize", "samefile"];
 
-/// The modules that look at a function's code for its shape alone.
-const INSPECTORS: [&str; 2] = ["inspect", "asyncio.coroutines"];
-
 /// Learns which frames are the import system's.
 pub(super) fn learn(py: Python<'_>) -> PyResult<()> {
     let mut known = Vec::new();
@@ -74,13 +71,11 @@ pub(super) fn is_probing(py: Python<'_>) -> bool {
     }
 }
 
-/// Whether the standard library asks for the shape of a function: its parameters, its flags, its
-/// place in a file. It is in the code, and stays when only the body changes.
+/// Whether `inspect` asks for the shape of a function: its parameters, its flags, its place in a file.
+/// It is in the code, and stays when only the body changes.
 pub(super) fn is_inspecting(py: Python<'_>) -> bool {
-    Frame::current(py).is_some_and(|frame| {
-        let name = frame.module_name();
-        name.is_some_and(|name| INSPECTORS.contains(&name.as_str()))
-    })
+    let name = Frame::current(py).and_then(|frame| frame.module_name());
+    name.is_some_and(|name| name == "inspect")
 }
 
 /// The names of the module whose code runs.

@@ -42,8 +42,7 @@ impl State {
 
     /// The next modules in turn that only the engine holds.
     fn unheld(&mut self, count: usize) -> Vec<(ModuleId, ModuleName)> {
-        let modules = self.graph.modules();
-        let first = if self.looked_at < modules.len() {
+        let first = if self.looked_at < self.slots.len() {
             self.looked_at
         } else {
             0
@@ -54,7 +53,8 @@ impl State {
             // SAFETY: the slot holds the object, and the caller the interpreter's lock.
             object.is_some_and(|object| unsafe { ffi::Py_REFCNT(object.as_ptr()) } == 1)
         };
-        let next = modules.skip(first).take(count).filter(is_unheld);
+        let next = (first..first + count).map_while(|index| self.graph.nth(index));
+        let next = next.filter(is_unheld);
         next.map(|id| (id, self.graph.name(id).clone())).collect()
     }
 }

@@ -21,7 +21,7 @@ use std::{
 use pyo3::{
     ffi,
     prelude::*,
-    types::{PyDict, PyString, PyTuple},
+    types::{PyCFunction, PyDict, PyString, PyTuple},
 };
 use rustc_hash::FxHashSet;
 
@@ -93,104 +93,73 @@ thread_local! {
 
 /// Lets threads that are started from now on help the load that starts them.
 pub(super) fn install(py: Python<'_>) -> PyResult<()> {
+    py.import("_thread")?;
     // `threading` keeps functions of `_thread` under names of its own.
     for (home, name) in [
-        ("_thread", "start_new_thread"),
-        ("_thread", "start_joinable_thread"),
-        ("threading", "_start_new_thread"),
-        ("threading", "_start_joinable_thread"),
+        ("_thread", c"start_new_thread"),
+        ("_thread", c"start_joinable_thread"),
+        ("threading", c"_start_new_thread"),
+        ("threading", c"_start_joinable_thread"),
     ] {
-        let home = if home == "_thread" {
-            py.import(home)?.dict()
-        } else {
-            match sys_modules(py).get_item(home)? {
-                Some(home) => home.cast_into::<PyModule>()?.dict(),
-                None => continue,
-            }
+        let Some(home) = sys_modules(py).get_item(home)? else {
+            continue;
         };
-        if let Some(original) = home.get_item(name)?
-            && !original.is_instance_of::<Starter>()
-        {
+        let home = home.cast_into::<PyModule>()?.dict();
+        if let Some(original) = home.get_item(name)? {
             let original = original.unbind();
-            home.set_item(name, Starter { original })?;
+            let stand_in = PyCFunction::new_closure(py, Some(name), None, move |args, options| {
+                start(&original, args, options)
+            })?;
+            home.set_item(name, stand_in)?;
         }
     }
     Ok(())
 }
 
 /// Stands for a function that starts a thread.
-#[pyclass(frozen, module = "_thread", name = "builtin_function_or_method")]
-struct Starter {
-    original: Py<PyAny>,
-}
-
-#[pymethods]
-impl Starter {
-    #[pyo3(signature = (*arguments, **options))]
-    fn __call__<'py>(
-        &self,
-        arguments: Bound<'py, PyTuple>,
-        options: Option<Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = arguments.py();
-        let original = self.original.bind(py);
-        let Some(ticket) = reads::ticket().or_else(own_ticket) else {
-            return original.call(arguments, options.as_ref());
-        };
-        let mut arguments: Vec<_> = arguments.iter().collect();
-        if let Some(function) = arguments.first_mut()
-            && function.is_callable()
-        {
-            let helping = Helping {
-                function: function.clone().unbind(),
-                ticket,
-            };
-            *function = Bound::new(py, helping)?.into_any();
-        }
-        original.call(PyTuple::new(py, arguments)?, options.as_ref())
+fn start(
+    original: &Py<PyAny>,
+    arguments: &Bound<'_, PyTuple>,
+    options: Option<&Bound<'_, PyDict>>,
+) -> PyResult<Py<PyAny>> {
+    let py = arguments.py();
+    let Some(ticket) = reads::ticket().or_else(own_ticket) else {
+        return original.call(py, arguments, options);
+    };
+    let mut arguments: Vec<_> = arguments.iter().collect();
+    if let Some(function) = arguments.first_mut().filter(|it| it.is_callable()) {
+        let helped = function.clone().unbind();
+        let helping = PyCFunction::new_closure(py, None, None, move |args, options| {
+            help(&helped, &ticket, args, options)
+        })?;
+        *function = helping.into_any();
     }
-
-    fn __getattr__<'py>(&self, name: Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
-        self.original.bind(name.py()).getattr(name)
-    }
-
-    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(self.original.bind(py).repr()?.to_string())
-    }
+    original.call(py, PyTuple::new(py, arguments)?, options)
 }
 
 /// What a thread runs that a load has started.
-#[pyclass(frozen, module = "hmr")]
-struct Helping {
-    function: Py<PyAny>,
-    ticket: Arc<Ticket>,
-}
-
-#[pymethods]
-impl Helping {
-    #[pyo3(signature = (*arguments, **options))]
-    fn __call__<'py>(
-        &self,
-        arguments: Bound<'py, PyTuple>,
-        options: Option<Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = arguments.py();
-        self.ticket.join();
-        HELPER.set(Some(Helper {
-            ticket: Arc::clone(&self.ticket),
-            seen: FxHashSet::default(),
-            reads: Vec::new(),
-            executed: Vec::new(),
-            known: FxHashSet::default(),
-        }));
-        let result = self.function.bind(py).call(arguments, options.as_ref());
-        // No lock and no borrow is held while what the helper holds is dropped.
-        if let Some(helper) = HELPER.take() {
-            helper.hand_over(py);
-        }
-        self.ticket.leave();
-        result
+fn help(
+    function: &Py<PyAny>,
+    ticket: &Arc<Ticket>,
+    arguments: &Bound<'_, PyTuple>,
+    options: Option<&Bound<'_, PyDict>>,
+) -> PyResult<Py<PyAny>> {
+    let py = arguments.py();
+    ticket.join();
+    HELPER.set(Some(Helper {
+        ticket: Arc::clone(ticket),
+        seen: FxHashSet::default(),
+        reads: Vec::new(),
+        executed: Vec::new(),
+        known: FxHashSet::default(),
+    }));
+    let result = function.call(py, arguments, options);
+    // No lock and no borrow is held while what the helper holds is dropped.
+    if let Some(helper) = HELPER.take() {
+        helper.hand_over(py);
     }
+    ticket.leave();
+    result
 }
 
 impl Helper {

@@ -6,7 +6,7 @@
     reason = "the numbers are small"
 )]
 
-use crate::hostile::quiet;
+use crate::quiet;
 use hmr_signals::*;
 use std::cell::Cell;
 use std::rc::Rc;

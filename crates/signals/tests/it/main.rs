@@ -17,6 +17,7 @@ mod fuse;
 mod hostile;
 mod laziness;
 mod loans;
+mod losses;
 mod outputs;
 mod ownership;
 mod panics;
@@ -46,6 +47,11 @@ impl Log {
     fn take(&self) -> String {
         std::mem::take(&mut *self.0.borrow_mut()).join(" ")
     }
+}
+
+/// What `f` returns, or its panic.
+fn quiet<R>(f: impl FnOnce() -> R) -> std::thread::Result<R> {
+    catch_unwind(AssertUnwindSafe(f))
 }
 
 /// The message of the panic that `f` ends with.
