@@ -54,8 +54,15 @@ impl Failure {
         }
     }
 
-    pub(crate) fn set_panic(&mut self, panic: Box<dyn Any + Send>) {
-        if let Error::Panicked { message, .. } = &mut self.error {
+    /// With `raised`, the failure that was raised last: if that is the panic, it is passed on as it
+    /// is, so that messages do not grow from memo to memo.
+    pub(crate) fn set_panic(&mut self, panic: Box<dyn Any + Send>, raised: Option<Error>) {
+        let is_it = |e: &Error| panic.downcast_ref() == Some(&e.to_string());
+        if let Error::Panicked { .. } = self.error
+            && let Some(raised) = raised.filter(is_it)
+        {
+            self.error = raised;
+        } else if let Error::Panicked { message, .. } = &mut self.error {
             *message = if let Some(text) = panic.downcast_ref::<&str>() {
                 (*text).to_owned()
             } else if let Some(text) = panic.downcast_ref::<String>() {

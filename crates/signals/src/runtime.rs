@@ -51,6 +51,8 @@ pub(crate) struct Inner {
     pub(crate) observed: Cell<bool>,
     /// A cycle error was raised and no memo has failed with it yet.
     pub(crate) raised_cycle: RefCell<Option<RaisedCycle>>,
+    /// The error of a memo that panicked earlier, which its latest reader got as a panic.
+    pub(crate) raised_failure: RefCell<Option<Error>>,
     /// Below this address the stack has to grow before the next nested run.
     pub(crate) stack_limit: Cell<usize>,
     pub(crate) root: Cell<NodeId>,
@@ -147,6 +149,7 @@ impl Runtime {
                     left: RefCell::default(),
                     observed: Cell::new(false),
                     raised_cycle: RefCell::default(),
+                    raised_failure: RefCell::default(),
                     stack_limit: Cell::new(0),
                     root: Cell::new(NOBODY),
                     epoch: Cell::new(0),
