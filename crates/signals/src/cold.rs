@@ -26,8 +26,8 @@ const GRAVES: usize = 256;
 #[derive(Default)]
 pub(crate) struct Cold {
     pub(crate) cleanups: BTreeMap<u32, SmallVec<[Cleanup; 1]>>,
-    /// Registered by a computation that was disposed during its own run.
-    pub(crate) late: Vec<Cleanup>,
+    /// What to do when a computation that was disposed during its own run has ended it.
+    pub(crate) late: Vec<(NodeId, Cleanup)>,
     pub(crate) contexts: BTreeMap<u32, Vec<Context>>,
     pub(crate) labels: BTreeMap<u32, String>,
     pub(crate) errors: BTreeMap<u32, Failure>,
@@ -84,6 +84,14 @@ impl Cold {
             self.graves[self.next_grave] = (id, created, at);
             self.next_grave = (self.next_grave + 1) % GRAVES;
         }
+    }
+
+    /// Everything but what is remembered of disposals, which handles may still ask for.
+    pub(crate) fn take_all_but_graves(&mut self) -> Self {
+        let mut all = std::mem::take(self);
+        self.graves = std::mem::take(&mut all.graves);
+        self.next_grave = all.next_grave;
+        all
     }
 
     /// Where a node that has gone was created and disposed.

@@ -196,11 +196,11 @@ impl Drop for Runtime {
         let rt = self.cx.rt;
         let busy = rt.depth.get() > 0 || rt.lent.get() > 0 || rt.g(|g| !g.stack.is_empty());
         let failure = rt.dispose_quietly(rt.root.get(), Some(Location::caller()));
-        let failure = failure.or(rt.run_late().err()).or(rt.kept_panic.take());
+        let failure = failure.or(rt.run_late(None).err()).or(rt.kept_panic.take());
         rt.alive.set(false);
         rt.epoch.set(rt.epoch.get().wrapping_add(1));
         rt.observed.set(false);
-        let cold = rt.cold.take();
+        let cold = rt.cold.borrow_mut().take_all_but_graves();
         if !busy {
             rt.reset();
         }
