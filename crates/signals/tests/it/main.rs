@@ -14,6 +14,7 @@ mod effects;
 mod equality;
 mod features;
 mod fresh;
+mod fresh2;
 mod laziness;
 mod loans;
 mod outputs;
