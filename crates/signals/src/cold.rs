@@ -26,8 +26,8 @@ const GRAVES: usize = 256;
 #[derive(Default)]
 pub(crate) struct Cold {
     pub(crate) cleanups: BTreeMap<u32, SmallVec<[Cleanup; 1]>>,
-    /// Registered by a computation that was disposed during its own run.
-    pub(crate) late: Vec<Cleanup>,
+    /// What to do when a computation that was disposed during its own run has ended it.
+    pub(crate) late: Vec<(NodeId, Cleanup)>,
     pub(crate) contexts: BTreeMap<u32, Vec<Context>>,
     pub(crate) labels: BTreeMap<u32, String>,
     pub(crate) errors: BTreeMap<u32, Failure>,
@@ -54,8 +54,15 @@ impl Failure {
         }
     }
 
-    pub(crate) fn set_panic(&mut self, panic: Box<dyn Any + Send>) {
-        if let Error::Panicked { message, .. } = &mut self.error {
+    /// With `raised`, the failure that was raised last: if that is the panic, it is passed on as it
+    /// is, so that messages do not grow from memo to memo.
+    pub(crate) fn set_panic(&mut self, panic: Box<dyn Any + Send>, raised: Option<Error>) {
+        let is_it = |e: &Error| panic.downcast_ref() == Some(&e.to_string());
+        if let Error::Panicked { .. } = self.error
+            && let Some(raised) = raised.filter(is_it)
+        {
+            self.error = raised;
+        } else if let Error::Panicked { message, .. } = &mut self.error {
             *message = if let Some(text) = panic.downcast_ref::<&str>() {
                 (*text).to_owned()
             } else if let Some(text) = panic.downcast_ref::<String>() {
@@ -77,6 +84,14 @@ impl Cold {
             self.graves[self.next_grave] = (id, created, at);
             self.next_grave = (self.next_grave + 1) % GRAVES;
         }
+    }
+
+    /// Everything but what is remembered of disposals, which handles may still ask for.
+    pub(crate) fn take_all_but_graves(&mut self) -> Self {
+        let mut all = std::mem::take(self);
+        self.graves = std::mem::take(&mut all.graves);
+        self.next_grave = all.next_grave;
+        all
     }
 
     /// Where a node that has gone was created and disposed.

@@ -10,12 +10,13 @@ mod vec;
 
 use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::collections::BTreeMap;
+use std::panic::Location;
 
 pub use map::ReactiveMap;
 pub use set::ReactiveSet;
 pub use vec::ReactiveVec;
 
-use crate::error::Error;
+use crate::error::{Error, or_raise};
 use crate::runtime::{Cx, NONE};
 use crate::scope::Scope;
 use crate::trigger::Trigger;
@@ -26,6 +27,7 @@ const LIMIT: usize = 32;
 pub(crate) struct Tracker<K> {
     cx: Cx,
     scope: Scope,
+    created: &'static Location<'static>,
     items: RefCell<BTreeMap<K, Trigger>>,
     shape: Trigger,
     any: Trigger,
@@ -37,10 +39,13 @@ impl<K: Ord + Clone> Tracker<K> {
     #[track_caller]
     pub(crate) fn new(cx: Cx) -> Self {
         let scope = cx.scope();
-        let (shape, any) = scope.run(|| (cx.trigger(), cx.trigger()));
+        let created = Location::caller();
+        let make = || Ok((cx.try_trigger_at(created)?, cx.try_trigger_at(created)?));
+        let (shape, any) = or_raise(scope.run(make));
         Self {
             cx,
             scope,
+            created,
             items: RefCell::default(),
             shape,
             any,
@@ -54,15 +59,20 @@ impl<K: Ord + Clone> Tracker<K> {
             return;
         }
         let known = self.items.borrow().get(key).copied();
-        let trigger = known.unwrap_or_else(|| {
-            if self.items.borrow().len() >= self.limit.get() {
-                self.forget_unread();
-            }
-            let made = self.scope.run(|| self.cx.trigger());
-            self.items.borrow_mut().insert(key.clone(), made);
-            made
-        });
-        let _ = trigger.try_track();
+        if let Some(trigger) = known.or_else(|| self.make(key)) {
+            let _ = trigger.try_track();
+        }
+    }
+
+    fn make(&self, key: &K) -> Option<Trigger> {
+        if self.items.borrow().len() >= self.limit.get() {
+            self.forget_unread();
+        }
+        let key = key.clone();
+        let made = self.scope.run(|| self.cx.try_trigger_at(self.created));
+        let made = made.ok()?;
+        self.items.borrow_mut().insert(key, made);
+        Some(made)
     }
 
     /// Items that somebody tracked once and nobody reads now; amortised over those that are made.

@@ -191,7 +191,7 @@ fn make<F: FnMut() + 'static>(
         return Ok(Effect { rt, id });
     }
     let data = rt.slot(id.index).data;
-    let restore = Restore { rt, before: ctx };
+    let restore = Restore::new(rt, ctx);
     if rt.depth.get() == 0 {
         rt.depth.set(1);
         // SAFETY: the block of the node made above.

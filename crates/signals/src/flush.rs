@@ -121,7 +121,7 @@ impl Cx {
             observer: NONE,
             ..before
         });
-        let restore = Restore { rt, before };
+        let restore = Restore::new(rt, before);
         let value = f();
         drop(restore);
         Ok(value)
@@ -141,13 +141,26 @@ impl Cx {
 
 /// Puts the context back, also when user code unwinds.
 pub(crate) struct Restore {
-    pub(crate) rt: &'static Inner,
-    pub(crate) before: Ctx,
+    rt: &'static Inner,
+    before: Ctx,
+    epoch: u32,
+}
+
+impl Restore {
+    #[inline]
+    pub(crate) fn new(rt: &'static Inner, before: Ctx) -> Self {
+        let epoch = rt.epoch.get();
+        Self { rt, before, epoch }
+    }
 }
 
 impl Drop for Restore {
+    #[inline]
     fn drop(&mut self) {
-        self.rt.ctx.set(self.before);
+        // The runtime may have been dropped inside, and another one be at home in its memory.
+        if self.rt.epoch.get() == self.epoch {
+            self.rt.ctx.set(self.before);
+        }
     }
 }
 

@@ -75,4 +75,5 @@ mod tests;
 pub(crate) use node::WATCHED;
 pub(crate) use node::{CHECKING, COMPUTATION, DIRTY, HOST_BITS, KIND, MARKED, RUNNING, SOURCE};
 pub use node::{Graph, NodeId, State};
+pub(crate) use settle::Settling;
 pub use settle::{Cycle, Event, Host, OnCycle, settle};

@@ -256,6 +256,9 @@ impl<T: 'static> Raw<T> {
             if let Some(payload) = payload {
                 std::panic::resume_unwind(payload);
             }
+            if matches!(error, Error::Panicked { .. }) {
+                self.rt.raised_failure.replace(Some(error.clone()));
+            }
         }
         error.raise()
     }

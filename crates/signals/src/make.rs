@@ -1,7 +1,7 @@
 //! Making a node: a block for its value or closure, a place in the graph, and an owner.
 //!
-//! The owner is the computation or scope that is running. If that has gone, because it was disposed
-//! during its own run, the node belongs to the root until that run is over, and goes then.
+//! The owner is the computation or scope that is running. If that has gone, the node belongs to the
+//! root; if it was a computation that was disposed during its own run, until that run is over.
 
 use std::panic::Location;
 
@@ -79,7 +79,9 @@ impl Inner {
         let mut slot = self.slot(id.index);
         self.attach(&mut slot, id, self.root.get().index);
         self.slots(|slots| *at_mut(slots, id.index) = slot);
-        let cleanup = Box::new(move || self.dispose(id, None));
-        self.cold.borrow_mut().late.push(cleanup);
+        if let Some(dying) = self.dying() {
+            let cleanup = Box::new(move || self.dispose(id, None));
+            self.cold.borrow_mut().late.push((dying, cleanup));
+        }
     }
 }

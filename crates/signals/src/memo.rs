@@ -13,7 +13,7 @@ use crate::cold::Failure;
 use crate::equality::{ByPartialEq, Equality};
 use crate::error::{Error, or_raise};
 use crate::graph::arena::at_mut;
-use crate::graph::{CHECKING, COMPUTATION, Cycle, DIRTY, KIND, NodeId, RUNNING, settle};
+use crate::graph::{CHECKING, COMPUTATION, Cycle, DIRTY, KIND, NodeId, RUNNING, Settling};
 use crate::handle::{Raw, UNREADABLE};
 use crate::owner::Left;
 use crate::runtime::{Ctx, Cx, Inner, NOBODY, NONE};
@@ -281,8 +281,11 @@ impl Inner {
     /// goes on; any other panic passes.
     #[inline]
     pub(crate) fn settle(&'static self, id: NodeId) -> Result<(), Cycle> {
+        let Some(settling) = Settling::begin(&self, id)? else {
+            return Ok(());
+        };
         loop {
-            let walk = AssertUnwindSafe(|| settle(&self, id));
+            let walk = AssertUnwindSafe(|| settling.go_on());
             match self.with_stack(|| catch_unwind(walk)) {
                 Ok(result) => return result,
                 Err(panic) => {
@@ -305,7 +308,7 @@ impl Inner {
         if self.flags(id).is_some()
             && let Some(failure) = self.cold.borrow_mut().errors.get_mut(&id.index)
         {
-            failure.set_panic(panic);
+            failure.set_panic(panic, self.raised_failure.take());
         }
         id
     }

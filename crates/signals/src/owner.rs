@@ -246,7 +246,7 @@ impl Inner {
     pub(crate) fn over(&'static self, id: NodeId) {
         self.g(|g| g.finish(id, false));
         let dropped = self.drop_left(id, RUNNING);
-        let late = self.run_late();
+        let late = self.run_late(Some(id));
         if let Err(panic) = dropped.and(late) {
             resume_unwind(panic);
         }
@@ -258,16 +258,34 @@ impl Inner {
     pub(crate) fn over_quietly(&'static self, id: NodeId) {
         self.g(|g| g.finish(id, false));
         let _ = self.drop_left(id, RUNNING);
-        let _ = self.run_late();
+        let _ = self.run_late(Some(id));
     }
 
-    /// Runs the cleanups of computations that were disposed during their own run.
+    /// The innermost computation that was disposed during its own run, which is not over.
     #[cold]
-    pub(crate) fn run_late(&'static self) -> Result<(), Panic> {
+    pub(crate) fn dying(&self) -> Option<NodeId> {
+        let left = self.left.borrow();
+        let mut running = left.iter().filter(|left| left.users & RUNNING != 0);
+        let owner = self.ctx.get().owner;
+        let own = left.iter().any(|l| l.id == owner && l.users & RUNNING != 0);
+        if own {
+            return Some(owner);
+        }
+        running.next_back().map(|left| left.id)
+    }
+
+    /// Does what was put off until the run of a computation that was disposed during it was over;
+    /// with `None` of all of them.
+    #[cold]
+    pub(crate) fn run_late(&'static self, of: Option<NodeId>) -> Result<(), Panic> {
         let mut panic = None;
         loop {
-            let next = self.cold.borrow_mut().late.pop();
-            let Some(cleanup) = next else { break };
+            let mut cold = self.cold.borrow_mut();
+            let of_it = |(id, _): &(NodeId, _)| of.is_none_or(|of| of == *id);
+            let next = cold.late.iter().rposition(of_it);
+            let next = next.map(|at| cold.late.remove(at));
+            drop(cold);
+            let Some((_, cleanup)) = next else { break };
             self.outside(self.root.get(), cleanup, &mut panic);
         }
         panic.map_or(Ok(()), Err)

@@ -51,6 +51,8 @@ pub(crate) struct Inner {
     pub(crate) observed: Cell<bool>,
     /// A cycle error was raised and no memo has failed with it yet.
     pub(crate) raised_cycle: RefCell<Option<RaisedCycle>>,
+    /// The error of a memo that panicked earlier, which its latest reader got as a panic.
+    pub(crate) raised_failure: RefCell<Option<Error>>,
     /// Below this address the stack has to grow before the next nested run.
     pub(crate) stack_limit: Cell<usize>,
     pub(crate) root: Cell<NodeId>,
@@ -147,6 +149,7 @@ impl Runtime {
                     left: RefCell::default(),
                     observed: Cell::new(false),
                     raised_cycle: RefCell::default(),
+                    raised_failure: RefCell::default(),
                     stack_limit: Cell::new(0),
                     root: Cell::new(NOBODY),
                     epoch: Cell::new(0),
@@ -193,11 +196,11 @@ impl Drop for Runtime {
         let rt = self.cx.rt;
         let busy = rt.depth.get() > 0 || rt.lent.get() > 0 || rt.g(|g| !g.stack.is_empty());
         let failure = rt.dispose_quietly(rt.root.get(), Some(Location::caller()));
-        let failure = failure.or(rt.run_late().err()).or(rt.kept_panic.take());
+        let failure = failure.or(rt.run_late(None).err()).or(rt.kept_panic.take());
         rt.alive.set(false);
         rt.epoch.set(rt.epoch.get().wrapping_add(1));
         rt.observed.set(false);
-        let cold = rt.cold.take();
+        let cold = rt.cold.borrow_mut().take_all_but_graves();
         if !busy {
             rt.reset();
         }

@@ -26,6 +26,7 @@ pub(crate) const VTABLE: &VTable = &VTable {
 /// Owns what is made inside it. A `Copy` handle.
 #[derive(Clone, Copy)]
 pub struct Scope {
+    cx: Cx,
     rt: &'static Inner,
     id: NodeId,
 }
@@ -56,7 +57,7 @@ impl Cx {
     pub fn try_scope(&self) -> Result<Scope, Error> {
         let rt = self.live()?;
         let id = rt.insert(VTABLE, SOURCE, |_| {}, Location::caller());
-        Ok(Scope { rt, id })
+        Ok(Scope { cx: *self, rt, id })
     }
 
     /// Calls `f` once: before the running computation runs again, or when the owner is disposed.
@@ -78,16 +79,16 @@ impl Cx {
     pub fn try_on_cleanup(&self, f: impl FnOnce() + 'static) -> Result<(), Error> {
         let rt = self.live()?;
         let owner = rt.ctx.get().owner;
-        let mut cold = rt.cold.borrow_mut();
-        if rt.flags(owner).is_some() {
-            cold.cleanups
-                .entry(owner.index)
-                .or_default()
-                .push(Box::new(f));
-            rt.set_flags(owner.index, flag::OWNS | flag::COLD, 0);
-        } else {
-            cold.late.push(Box::new(f));
+        let alive = rt.flags(owner).is_some();
+        if !alive && let Some(dying) = rt.dying() {
+            rt.cold.borrow_mut().late.push((dying, Box::new(f)));
+            return Ok(());
         }
+        let owner = if alive { owner } else { rt.root.get() };
+        rt.set_flags(owner.index, flag::OWNS | flag::COLD, 0);
+        let mut cold = rt.cold.borrow_mut();
+        let cleanups = cold.cleanups.entry(owner.index).or_default();
+        cleanups.push(Box::new(f));
         Ok(())
     }
 
@@ -186,22 +187,22 @@ impl Cx {
 
 impl Scope {
     /// Runs `f` with this scope as the owner of what it makes; untracked. A scope that has gone
-    /// leaves what is made to the root.
+    /// leaves what is made to the root; one whose runtime has gone just calls `f`.
     ///
     /// # Panics
     ///
     /// Panics when `f` does.
     pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
+        if self.cx.live().is_err() {
+            return f();
+        }
         let before = self.rt.ctx.get();
         self.rt.ctx.set(Ctx {
             observer: NONE,
             owner: self.id,
             ..before
         });
-        let restore = Restore {
-            rt: self.rt,
-            before,
-        };
+        let restore = Restore::new(self.rt, before);
         let value = f();
         drop(restore);
         value

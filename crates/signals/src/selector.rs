@@ -110,7 +110,7 @@ impl<K: Ord + Clone + 'static> Selector<K> {
         // The selection may have been written in the open batch.
         if rt.flags(id).is_some_and(|f| f & MARKED != 0) {
             let before = rt.ctx.get();
-            let restore = Restore { rt, before };
+            let restore = Restore::new(rt, before);
             rt.settle_or_force(id);
             drop(restore);
             if rt.ctx.get().memo == NONE {

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::rc::Rc;
 
-use crate::graph::{Event, NodeId, State};
+use crate::graph::{Event, Graph, NodeId, State};
 use crate::runtime::{Cx, Inner};
 use crate::slot::{Kind, flag};
 
@@ -74,7 +74,10 @@ impl Cx {
 
     /// How often a memo or effect ran while [recording](Cx::record).
     pub fn runs(&self, node: NodeId) -> u64 {
-        let cold = self.rt.cold.borrow();
+        let Some(rt) = self.live().ok().filter(|rt| rt.flags(node).is_some()) else {
+            return 0;
+        };
+        let cold = rt.cold.borrow();
         cold.counts.get(&node.index).copied().unwrap_or(0)
     }
 
@@ -83,7 +86,7 @@ impl Cx {
     pub fn why(&self, node: NodeId) -> Vec<NodeId> {
         let mut chain = vec![node];
         while let Some(&last) = chain.last()
-            && let Some(cause) = self.rt.g(|g| g.cause(last))
+            && let Some(cause) = self.graph(|g| g.cause(last))
             && !chain.contains(&cause)
         {
             chain.push(cause);
@@ -101,22 +104,34 @@ impl Cx {
 
     /// How many nodes are alive, scopes and stored values included, and the root.
     pub fn node_count(&self) -> usize {
-        self.rt.g(|g| g.node_count())
+        self.graph(Graph::node_count)
     }
 
     /// How many reads are recorded.
     pub fn edge_count(&self) -> usize {
-        self.rt.g(|g| g.edge_count())
+        self.graph(Graph::edge_count)
     }
 
     /// How many slots the arena has, used or not.
     pub fn slot_count(&self) -> usize {
-        self.rt.g(|g| g.slot_count())
+        self.graph(Graph::slot_count)
     }
 
     /// What a node read in its latest run, in order of first read.
     pub fn dependencies(&self, node: NodeId) -> Vec<NodeId> {
-        self.rt.g(|g| g.dependencies(node).collect())
+        self.graph(|g| g.dependencies(node).collect())
+    }
+
+    /// What a look at the graph gives; nothing if the runtime has been dropped, whoever is at home
+    /// in its memory now.
+    fn graph<R: Default>(&self, look: impl FnOnce(&Graph) -> R) -> R {
+        self.live()
+            .map_or_else(|_| R::default(), |rt| rt.g(|g| look(g)))
+    }
+
+    /// The live nodes, if the runtime is there.
+    fn nodes(&self) -> Vec<NodeId> {
+        self.live().map_or_else(|_| Vec::new(), Inner::nodes)
     }
 
     /// Looks for inconsistencies: see [`Graph::check`](crate::graph::Graph::check). While nothing
@@ -126,7 +141,7 @@ impl Cx {
     ///
     /// A sentence that names the first fault.
     pub fn check(&self) -> Result<(), String> {
-        let rt = self.rt;
+        let Ok(rt) = self.live() else { return Ok(()) };
         rt.g(|g| g.check())?;
         if rt.g(|g| g.stack.is_empty()) && rt.depth.get() == 0 {
             if rt.lent.get() != 0 || !rt.touched(|t| t.is_empty()) {
@@ -148,11 +163,11 @@ impl Cx {
     /// The graph in the language of Graphviz; arrows go from what is read to who reads it.
     pub fn dot(&self) -> String {
         let mut text = String::from("digraph signals {\n");
-        for node in self.rt.nodes() {
+        for node in self.nodes() {
             let line = self.rt.line(node);
             let _ = writeln!(text, "  n{} [label={:?}];", node.index, line);
         }
-        for node in self.rt.nodes() {
+        for node in self.nodes() {
             for dep in self.dependencies(node) {
                 let _ = writeln!(text, "  n{} -> n{};", dep.index, node.index);
             }
@@ -164,12 +179,7 @@ impl Cx {
     /// The graph as JSON: an array of nodes with kind, name, state, flags, run count, owner and
     /// dependencies.
     pub fn json(&self) -> String {
-        let items: Vec<String> = self
-            .rt
-            .nodes()
-            .into_iter()
-            .map(|n| self.rt.item(n))
-            .collect();
+        let items: Vec<String> = self.nodes().into_iter().map(|n| self.rt.item(n)).collect();
         format!("[{}]", items.join(","))
     }
 }

@@ -26,7 +26,15 @@ impl Cx {
     /// [`Error::Disposed`].
     #[track_caller]
     pub fn try_trigger(&self) -> Result<Trigger, Error> {
-        let signal = make(self.live()?, (), Never, true, Location::caller());
+        self.try_trigger_at(Location::caller())
+    }
+
+    /// [`Cx::try_trigger`] on behalf of the code at `created`.
+    pub(crate) fn try_trigger_at(
+        &self,
+        created: &'static Location<'static>,
+    ) -> Result<Trigger, Error> {
+        let signal = make(self.live()?, (), Never, true, created);
         Ok(Trigger { signal })
     }
 }

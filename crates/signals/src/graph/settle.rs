@@ -111,11 +111,17 @@ impl std::error::Error for Cycle {}
 ///
 /// [`Cycle`] if the node is needed for its own result and the host does not ignore that.
 pub fn settle<H: Host>(host: &H, node: NodeId) -> Result<(), Cycle> {
-    let (target, flags) = host.graph(|g| g.target(node));
-    if flags & (MARKED | RUNNING) == 0 {
-        return Ok(());
+    match Settling::begin(host, node)? {
+        Some(settling) => settling.go_on(),
+        None => Ok(()),
     }
-    settle_marked(host, target, flags)
+}
+
+/// A walk that can go on after a run that unwound, from where it was; it must have ended that run.
+/// It leaves the stack of the graph as it was, also when it unwinds itself.
+pub(crate) struct Settling<'h, H: Host> {
+    walk: Walk<'h, H>,
+    eager: bool,
 }
 
 enum Step {
@@ -142,39 +148,58 @@ enum Look {
     Act(Step),
 }
 
-fn settle_marked<H: Host>(host: &H, target: u32, flags: u32) -> Result<(), Cycle> {
-    if flags & KIND == SOURCE {
-        commit(host, target);
-        return Ok(());
+impl<'h, H: Host> Settling<'h, H> {
+    /// `None` if there is nothing to do.
+    #[inline]
+    pub(crate) fn begin(host: &'h H, node: NodeId) -> Result<Option<Self>, Cycle> {
+        let (target, flags) = host.graph(|g| g.target(node));
+        if flags & (MARKED | RUNNING) == 0 {
+            return Ok(None);
+        }
+        Self::begin_marked(host, target, flags)
     }
-    let eager = host.eager_dependencies();
-    // A dirty node that a walk is checking may run at once, unless its dependencies go first: then
-    // the asker is one of them, and the cycle is real.
-    if flags & RUNNING != 0 || flags & CHECKING != 0 && (eager || flags & DIRTY == 0) {
-        let path = host.graph(|g| g.path_from(target));
-        return closed(host, path);
+
+    fn begin_marked(host: &'h H, target: u32, flags: u32) -> Result<Option<Self>, Cycle> {
+        if flags & KIND == SOURCE {
+            commit(host, target);
+            return Ok(None);
+        }
+        let eager = host.eager_dependencies();
+        // A dirty node that a walk is checking may run at once, unless its dependencies go first: then
+        // the asker is one of them, and the cycle is real.
+        if flags & RUNNING != 0 || flags & CHECKING != 0 && (eager || flags & DIRTY == 0) {
+            let path = host.graph(|g| g.path_from(target));
+            return closed(host, path).map(|()| None);
+        }
+        let walk = Walk {
+            host,
+            base: host.graph(|g| g.push_frame(target)),
+        };
+        Ok(Some(Self { walk, eager }))
     }
-    let walk = Walk {
-        host,
-        base: host.graph(|g| g.push_frame(target)),
-    };
-    loop {
-        match host.graph(|g| g.step(walk.base, eager)) {
-            Step::Done => return Ok(()),
-            Step::Recompute(index) => recompute(host, index),
-            Step::Commit(index) => commit(host, index),
-            Step::Cut(index) => host.event(Event::Cut(host.graph(|g| g.id(index)))),
-            Step::Cycle { by, on, via } => {
-                let path = host.graph(|g| g.path_from(on));
-                closed(host, path)?;
-                // One that is only being checked has changed nothing; if it runs, readers are told.
-                let output = host.graph(|g| {
-                    let runs = g.node(on).flags & RUNNING != 0;
-                    (runs && g.node(via).flags & KIND == OUTPUT).then(|| g.id(via))
-                });
-                let reader = host.graph(|g| g.id(by));
-                if output.is_some_and(|o| host.changed_so_far(o, reader)) {
-                    host.graph(|g| g.node_mut(by).flags |= DIRTY);
+
+    /// Walks until the node is settled.
+    #[inline]
+    pub(crate) fn go_on(&self) -> Result<(), Cycle> {
+        let (host, eager) = (self.walk.host, self.eager);
+        loop {
+            match host.graph(|g| g.step(self.walk.base, eager)) {
+                Step::Done => return Ok(()),
+                Step::Recompute(index) => recompute(host, index),
+                Step::Commit(index) => commit(host, index),
+                Step::Cut(index) => host.event(Event::Cut(host.graph(|g| g.id(index)))),
+                Step::Cycle { by, on, via } => {
+                    let path = host.graph(|g| g.path_from(on));
+                    closed(host, path)?;
+                    // One that is only being checked has changed nothing; if it runs, readers are told.
+                    let output = host.graph(|g| {
+                        let runs = g.node(on).flags & RUNNING != 0;
+                        (runs && g.node(via).flags & KIND == OUTPUT).then(|| g.id(via))
+                    });
+                    let reader = host.graph(|g| g.id(by));
+                    if output.is_some_and(|o| host.changed_so_far(o, reader)) {
+                        host.graph(|g| g.node_mut(by).flags |= DIRTY);
+                    }
                 }
             }
         }

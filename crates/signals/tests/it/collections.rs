@@ -211,3 +211,16 @@ fn a_panic_of_a_collection_names_the_line_that_used_it() {
         .any(|at| at == (file!().to_owned(), line));
     assert!(here, "the panic does not name {}:{}", file!(), line);
 }
+
+#[test]
+fn errors_of_collections_name_the_place_of_the_user() {
+    let rt = Runtime::new();
+    let map: ReactiveMap<i32, i32> = ReactiveMap::new(rt.cx());
+    let m = rt.memo(move || map.try_insert(1, 1).map_err(|e| e.to_string()).err());
+    let e = m.get().unwrap();
+    assert!(!e.contains("src/collections"), "{e}");
+    let v: ReactiveVec<i32> = ReactiveVec::new(rt.cx());
+    let m = rt.memo(move || v.try_push(1).map_err(|e| e.to_string()).err());
+    let e = m.get().unwrap();
+    assert!(!e.contains("src/collections"), "{e}");
+}

@@ -6,6 +6,7 @@
 )]
 
 mod batch;
+mod chains;
 mod collections;
 mod core;
 mod cycles;
@@ -14,6 +15,7 @@ mod effects;
 mod equality;
 mod features;
 mod fuse;
+mod gone;
 mod hostile;
 mod laziness;
 mod loans;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use hmr_signals::{Error, Runtime, Signal};
+use hmr_signals::{Effect, Error, Memo, Runtime, Signal};
 
 use crate::{Log, check, panic_of};
 
@@ -226,4 +226,110 @@ fn contexts_and_stored_values_belong_to_their_owner() {
     assert_eq!(stored.with(Vec::len), 1);
     scope.dispose();
     assert!(stored.try_with(Vec::len).is_err());
+}
+
+#[test]
+fn what_a_gone_scope_makes_belongs_to_the_root() {
+    let rt = Runtime::new();
+    let cx = rt.cx();
+    let scope = rt.scope();
+    scope.dispose();
+    let s = scope.run(|| cx.signal(1));
+    let go = rt.signal(0);
+    let me: Rc<Cell<Option<Effect>>> = Rc::default();
+    let me2 = me.clone();
+    let e = rt.effect(move || {
+        if go.get() == 1 {
+            me2.get().unwrap().dispose();
+        }
+    });
+    me.set(Some(e));
+    assert!(s.is_alive());
+    go.set(1);
+    assert!(
+        s.is_alive(),
+        "an unrelated effect that disposed itself took it along"
+    );
+}
+
+#[test]
+fn what_a_dying_run_makes_outlives_the_runs_inside_it() {
+    let rt = Runtime::new();
+    let cx = rt.cx();
+    let go = rt.signal(0);
+    let me: Rc<Cell<Option<Effect>>> = Rc::default();
+    let me2 = me.clone();
+    let log = Log::default();
+    let l = log.clone();
+    let e = rt.effect(move || {
+        if go.get() == 1 {
+            me2.get().unwrap().dispose();
+            let mine = cx.signal(5);
+            let l2 = l.clone();
+            cx.on_cleanup(move || l2.add("cleanup"));
+            // another computation disposes itself in its run
+            let inner: Rc<Cell<Option<Memo<i32>>>> = Rc::default();
+            let i2 = inner.clone();
+            inner.set(Some(cx.memo(move || {
+                i2.get().unwrap().dispose();
+                1
+            })));
+            let _ = inner.get().unwrap().try_get();
+            l.add(format!("alive {}", mine.is_alive()));
+        }
+    });
+    me.set(Some(e));
+    go.set(1);
+    assert_eq!(log.take(), "alive true cleanup");
+}
+
+#[test]
+fn an_equality_may_dispose_the_owner_of_what_it_compares() {
+    let rt = Runtime::new();
+    let cx = rt.cx();
+    let scope = rt.scope();
+    let sc = scope;
+    let s = scope.run(|| {
+        cx.signal_with(String::from("a"), move |_: &String, _: &String| {
+            sc.dispose();
+            false
+        })
+    });
+    assert!(matches!(s.try_set("b".into()), Err(Error::Disposed { .. })));
+    check(&rt);
+    let scope = rt.scope();
+    let sc = scope;
+    let src = rt.signal(0);
+    let m = scope.run(|| {
+        cx.memo_with(
+            move |_| src.get().to_string(),
+            move |_: &String, _: &String| {
+                sc.dispose();
+                false
+            },
+        )
+    });
+    rt.effect(move || {
+        let _ = m.try_with(std::string::String::len);
+    });
+    src.set(1);
+    check(&rt);
+    let scope = rt.scope();
+    let sc = scope;
+    let s = scope.run(|| {
+        cx.signal_with(String::from("a"), move |a: &String, b: &String| {
+            if a == "a" && b == "c" {
+                sc.dispose();
+            }
+            false
+        })
+    });
+    rt.effect(move || {
+        let _ = s.try_with(std::string::String::len);
+    });
+    rt.batch(|| {
+        s.set("b".into());
+        s.set("c".into());
+    });
+    check(&rt);
 }

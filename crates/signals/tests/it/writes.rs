@@ -2,7 +2,7 @@
 
 use hmr_signals::{Error, Runtime};
 
-use crate::{Log, check, panic_of};
+use crate::{Log, check, panic_of, quiet};
 
 #[test]
 fn what_an_effect_writes_settles_before_set_returns_and_not_recursively() {
@@ -205,4 +205,24 @@ fn a_linked_memo_keeps_what_is_written_until_its_source_changes() {
     options.set(vec!["c"]);
     assert_eq!(log.take(), "a b c");
     check(&rt);
+}
+
+#[test]
+fn a_change_that_panics_in_a_batch_is_told() {
+    let rt = Runtime::new();
+    let s = rt.signal(vec![1]);
+    let log = Log::default();
+    let l = log.clone();
+    rt.effect(move || l.add(s.with(std::vec::Vec::len)));
+    let r = quiet(|| {
+        rt.batch(|| {
+            s.mutate(|v| {
+                v.push(2);
+                panic!("x")
+            })
+        })
+    });
+    assert!(r.is_err());
+    check(&rt);
+    assert_eq!(log.take(), "1 2");
 }
