@@ -92,7 +92,7 @@ pub(super) fn is_heap_type(class: &Bound<'_, PyType>) -> bool {
     unsafe { ffi::PyType_HasFeature(class.as_type_ptr(), ffi::Py_TPFLAGS_HEAPTYPE) != 0 }
 }
 
-fn base_of<'py>(class: &Bound<'py, PyType>) -> Option<Bound<'py, PyType>> {
+pub(super) fn base_of<'py>(class: &Bound<'py, PyType>) -> Option<Bound<'py, PyType>> {
     let base = struct_of(class).tp_base.cast();
     // SAFETY: a class holds its base for as long as it lives.
     unsafe { Bound::from_borrowed_ptr_or_opt(class.py(), base) }

@@ -44,7 +44,7 @@ use self::{
     matching::{Match, Matcher},
     proof::Proof,
 };
-use super::{namespace::MACHINERY, reach::Reach, sys_modules::sys_modules};
+use super::{namespace::MACHINERY, own, reach::Reach, sys_modules::sys_modules};
 
 /// What a rerun changed.
 #[derive(Default)]
@@ -108,7 +108,7 @@ fn keep<'py>(
     let (mut turns, has_lost) = Proof::run(&mut matcher)?;
     if has_lost {
         drop((matcher, turns));
-        forget_garbage(namespace.py())?;
+        forget_garbage(namespace, before)?;
         (matcher, roots) = match_all(namespace, before)?;
         (turns, _) = Proof::run(&mut matcher)?;
     }
@@ -235,7 +235,8 @@ pub(super) fn has_results(memory: &Bound<'_, PyAny>) -> bool {
 
 /// Lets go of what only looks like a holder: classes that their own decorators replaced, and what
 /// `typing` remembers of the last subscriptions.
-fn forget_garbage(py: Python<'_>) -> PyResult<()> {
+fn forget_garbage(namespace: &Bound<'_, PyDict>, before: &Bound<'_, PyDict>) -> PyResult<()> {
+    let py = namespace.py();
     if let Some(typing) = sys_modules(py).get_item("typing")?
         && let Some(memories) = typing.getattr_opt("_cleanups")?
     {
@@ -243,7 +244,12 @@ fn forget_garbage(py: Python<'_>) -> PyResult<()> {
             forget?.call0()?;
         }
     }
-    py.import("gc")?.call_method1("collect", (1,))?;
+    let collect = own::import(py, "gc")?.getattr("collect")?;
+    // What a rerun leaves behind is young, unless a collection came while it was still needed.
+    collect.call1((1,))?;
+    if classes::leave_another(namespace, before)? {
+        collect.call0()?;
+    }
     Ok(())
 }
 

@@ -263,6 +263,42 @@ pub(super) fn is_judgement(weak: &Bound<'_, PyAny>) -> PyResult<bool> {
             .is_ok_and(|name| name == "_destroy"))
 }
 
+/// Whether a class of `namespace` has a twin: one of the same name, base and module that is neither
+/// it nor the one of `before`. A decorator that made the class again leaves one to the collector.
+pub(super) fn leave_another(
+    namespace: &Bound<'_, PyDict>,
+    before: &Bound<'_, PyDict>,
+) -> PyResult<bool> {
+    let subclasses = namespace
+        .py()
+        .get_type::<PyType>()
+        .getattr("__subclasses__")?;
+    for (name, class) in namespace {
+        let Ok(class) = class.cast::<PyType>() else {
+            continue;
+        };
+        let (Some(old), Some(base)) = (before.get_item(name)?, layout::base_of(class)) else {
+            continue;
+        };
+        for other in subclasses.call1((base,))?.try_iter()? {
+            let other = other?.cast_into::<PyType>()?;
+            if !other.is(class) && !other.is(&old) && are_twins(class, &other)? {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+fn are_twins(class: &Bound<'_, PyType>, other: &Bound<'_, PyType>) -> PyResult<bool> {
+    let (Some(members), Some(others)) = (layout::class_dict(class), layout::class_dict(other))
+    else {
+        return Ok(false);
+    };
+    Ok(class.name()?.to_cow()? == other.name()?.to_cow()?
+        && same_entry("__module__", &members, &others)?)
+}
+
 /// The weak references to an object.
 pub(super) fn weak_references<'py>(
     object: &Bound<'py, PyAny>,

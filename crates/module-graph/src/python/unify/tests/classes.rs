@@ -144,6 +144,23 @@ class P:
         "x: int = 1" => "x: int = 2", Grafted;
     ]
 
+    decorated_class_that_a_collection_saw: "P", "
+import gc
+from dataclasses import dataclass
+def old(cls):
+    gc.collect()
+    return cls
+@dataclass(slots=True)
+@old
+class P:
+    x: int = 1
+    def m(self):
+        return 1
+", "P(), P().m()", [
+        "return 1" => "return 2", Patched;
+        "x: int = 1" => "x: int = 2", Grafted;
+    ]
+
     named_tuple: "T", "
 from typing import NamedTuple
 class T(NamedTuple):
