@@ -16,7 +16,7 @@ pub use map::ReactiveMap;
 pub use set::ReactiveSet;
 pub use vec::ReactiveVec;
 
-use crate::error::{Error, or_raise};
+use crate::error::Error;
 use crate::runtime::{Cx, NONE};
 use crate::scope::Scope;
 use crate::trigger::Trigger;
@@ -37,12 +37,12 @@ pub(crate) struct Tracker<K> {
 
 impl<K: Ord + Clone> Tracker<K> {
     #[track_caller]
-    pub(crate) fn new(cx: Cx) -> Self {
-        let scope = cx.scope();
+    pub(crate) fn new(cx: Cx) -> Result<Self, Error> {
+        let scope = cx.try_scope()?;
         let created = Location::caller();
         let make = || Ok((cx.try_trigger_at(created)?, cx.try_trigger_at(created)?));
-        let (shape, any) = or_raise(scope.run(make));
-        Self {
+        let (shape, any) = scope.run(make)?;
+        Ok(Self {
             cx,
             scope,
             created,
@@ -50,7 +50,7 @@ impl<K: Ord + Clone> Tracker<K> {
             shape,
             any,
             limit: Cell::new(LIMIT),
-        }
+        })
     }
 
     /// Makes the running computation depend on one item, there or not.

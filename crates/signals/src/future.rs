@@ -13,7 +13,8 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 
 use crate::effect::Effect;
-use crate::error::Error;
+use crate::error::{Error, or_raise};
+use crate::handle::copy_handle;
 use crate::runtime::Cx;
 use crate::signal::Signal;
 
@@ -52,13 +53,7 @@ pub struct Resource<T: 'static> {
     loading: Signal<bool>,
 }
 
-impl<T> Clone for Resource<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Resource<T> {}
+copy_handle!(Resource<T>, |handle| handle.value.node());
 
 impl<T: Clone + 'static> Resource<T> {
     /// The latest value; `None` before the first one. While a newer one is loading it is the old.
@@ -110,16 +105,34 @@ impl Cx {
     #[track_caller]
     pub fn resource<T, F>(
         &self,
-        mut request: impl FnMut() -> F + 'static,
+        request: impl FnMut() -> F + 'static,
         spawn: impl Fn(Task) + 'static,
     ) -> Resource<T>
     where
         T: PartialEq + 'static,
         F: Future<Output = T> + 'static,
     {
+        or_raise(self.try_resource(request, spawn))
+    }
+
+    /// [`Cx::resource`], or an error if the runtime has been dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    #[track_caller]
+    pub fn try_resource<T, F>(
+        &self,
+        mut request: impl FnMut() -> F + 'static,
+        spawn: impl Fn(Task) + 'static,
+    ) -> Result<Resource<T>, Error>
+    where
+        T: PartialEq + 'static,
+        F: Future<Output = T> + 'static,
+    {
         let (cx, latest) = (*self, Rc::new(Cell::new(0_u64)));
-        let (value, loading) = (cx.signal(None), cx.signal(true));
-        cx.effect(move || {
+        let (value, loading) = (cx.try_signal(None)?, cx.try_signal(true)?);
+        cx.try_effect(move || {
             // From here on an older answer is out of date, also if `request` panics.
             let (latest, number) = (Rc::clone(&latest), latest.get() + 1);
             latest.set(number);
@@ -139,8 +152,8 @@ impl Cx {
                     });
                 }
             }));
-        });
-        Resource { value, loading }
+        })?;
+        Ok(Resource { value, loading })
     }
 
     /// The values of `f` as a stream: the current one, then one after each change. Values that are
@@ -150,14 +163,27 @@ impl Cx {
     ///
     /// Panics if the runtime has been dropped, and when `f` does.
     #[track_caller]
-    pub fn changes<T: 'static>(&self, mut f: impl FnMut() -> T + 'static) -> Changes<T> {
+    pub fn changes<T: 'static>(&self, f: impl FnMut() -> T + 'static) -> Changes<T> {
+        or_raise(self.try_changes(f))
+    }
+
+    /// [`Cx::changes`], or an error if the runtime has been dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    #[track_caller]
+    pub fn try_changes<T: 'static>(
+        &self,
+        mut f: impl FnMut() -> T + 'static,
+    ) -> Result<Changes<T>, Error> {
         let shared = Rc::new(Shared::default());
         let into = WakeOnDrop(Rc::clone(&shared));
-        let effect = self.effect(move || {
+        let effect = self.try_effect(move || {
             into.0.value.replace(Some(f()));
             into.0.wake();
-        });
-        Changes { shared, effect }
+        })?;
+        Ok(Changes { shared, effect })
     }
 }
 
@@ -172,8 +198,21 @@ impl Cx {
     where
         F: FnMut() -> bool + 'static,
     {
-        let mut changes = Box::pin(self.changes(f));
-        std::future::poll_fn(move |cx| {
+        or_raise(self.try_until(f))
+    }
+
+    /// [`Cx::until`], or an error if the runtime has been dropped already.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    #[track_caller]
+    pub fn try_until<F>(&self, f: F) -> Result<impl Future<Output = bool> + use<F>, Error>
+    where
+        F: FnMut() -> bool + 'static,
+    {
+        let mut changes = Box::pin(self.try_changes(f)?);
+        Ok(std::future::poll_fn(move |cx| {
             loop {
                 match changes.as_mut().poll_next(cx) {
                     Poll::Ready(Some(false)) => {}
@@ -181,7 +220,7 @@ impl Cx {
                     Poll::Pending => return Poll::Pending,
                 }
             }
-        })
+        }))
     }
 }
 
@@ -218,6 +257,12 @@ impl<T> Default for Shared<T> {
 pub struct Changes<T> {
     shared: Rc<Shared<T>>,
     effect: Effect,
+}
+
+impl<T> std::fmt::Debug for Changes<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Changes({:?})", self.effect.node())
+    }
 }
 
 impl<T> Stream for Changes<T> {

@@ -34,6 +34,28 @@ impl<T> Clone for Raw<T> {
 
 impl<T> Copy for Raw<T> {}
 
+/// `Clone`, `Copy` and `Debug` for a handle to a node, whatever the type of its value: deriving them
+/// would ask for those of the value.
+macro_rules! copy_handle {
+    ($handle:ident<$($value:ident),+>, |$this:ident| $node:expr) => {
+        impl<$($value),+> Clone for $handle<$($value),+> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<$($value),+> Copy for $handle<$($value),+> {}
+
+        impl<$($value),+> std::fmt::Debug for $handle<$($value),+> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let $this = self;
+                write!(f, concat!(stringify!($handle), "({:?})"), $node)
+            }
+        }
+    };
+}
+pub(crate) use copy_handle;
+
 /// With any of these flags a value cannot simply be read.
 pub(crate) const UNREADABLE: u32 = MARKED | RUNNING | flag::ERR | flag::WRITING;
 

@@ -31,7 +31,7 @@
 //! No global runtime, no scheduler, no executor, no rendering. The [`graph`] module has the algorithm
 //! alone, for hosts that keep their own values.
 
-#![warn(clippy::unwrap_used)]
+#![warn(clippy::unwrap_used, missing_debug_implementations)]
 
 mod cold;
 mod collections;
@@ -76,6 +76,5 @@ pub use runtime::{Cx, Runtime};
 pub use scope::{Scope, Stored};
 pub use selector::Selector;
 pub use signal::Signal;
-pub use slot::Kind;
 pub use trace::TraceEvent;
 pub use trigger::Trigger;

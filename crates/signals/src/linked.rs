@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use crate::equality::ByPartialEq;
 use crate::error::{Error, or_raise};
 use crate::flush::FlushError;
-use crate::handle::Loan;
+use crate::handle::{Loan, copy_handle};
 use crate::memo::{Memo, make};
 use crate::runtime::{Cx, NONE};
 use crate::slot::{LOANS, flag};
@@ -53,13 +53,7 @@ pub struct Linked<T: 'static> {
     pub(crate) memo: Memo<T>,
 }
 
-impl<T> Clone for Linked<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Linked<T> {}
+copy_handle!(Linked<T>, |handle| handle.memo.raw.id);
 
 impl<T: 'static> Linked<T> {
     /// Replaces the derived value until something that the closure read changes.

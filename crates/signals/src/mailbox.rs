@@ -5,7 +5,7 @@
 //! instance when its event loop was woken.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::Error;
 use crate::runtime::Cx;
@@ -14,6 +14,12 @@ use crate::signal::Signal;
 struct Shared<T> {
     waiting: Mutex<Vec<T>>,
     wake: Box<dyn Fn() + Send + Sync>,
+}
+
+impl<T> Shared<T> {
+    fn waiting(&self) -> MutexGuard<'_, Vec<T>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The sending end: `Send`, `Sync` and `Clone` for every `T: Send`.
@@ -28,16 +34,16 @@ impl<T> Clone for Mailbox<T> {
     }
 }
 
+impl<T> std::fmt::Debug for Mailbox<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Mailbox({} waiting)", self.shared.waiting().len())
+    }
+}
+
 impl<T> Mailbox<T> {
     /// Leaves a value for the owner and wakes it. Never blocks for longer than a push.
     pub fn send(&self, value: T) {
-        let mut waiting = self
-            .shared
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        waiting.push(value);
-        drop(waiting);
+        self.shared.waiting().push(value);
         (self.shared.wake)();
     }
 }
@@ -47,6 +53,13 @@ pub struct Inbox<T: 'static> {
     shared: Arc<Shared<T>>,
     cx: Cx,
     signal: Signal<T>,
+}
+
+impl<T> std::fmt::Debug for Inbox<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let waiting = self.shared.waiting().len();
+        write!(f, "Inbox({waiting} waiting for {:?})", self.signal)
+    }
 }
 
 impl Cx {
@@ -73,8 +86,7 @@ struct Rest<'i, T: 'static> {
 impl<T: 'static> Drop for Rest<'_, T> {
     fn drop(&mut self) {
         if !self.values.is_empty() {
-            let waiting = self.inbox.shared.waiting.lock();
-            let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
+            let mut waiting = self.inbox.shared.waiting();
             waiting.splice(0..0, self.values.drain(..));
         }
     }
@@ -88,13 +100,7 @@ impl<T: 'static> Inbox<T> {
     ///
     /// As [`Signal::try_set`].
     pub fn deliver(&self) -> Result<usize, Error> {
-        let mut waiting = self
-            .shared
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let values = std::mem::take(&mut *waiting).into();
-        drop(waiting);
+        let values = std::mem::take(&mut *self.shared.waiting()).into();
         let mut rest = Rest {
             inbox: self,
             values,

@@ -14,7 +14,7 @@ use crate::equality::{ByPartialEq, Equality};
 use crate::error::{Error, or_raise};
 use crate::graph::arena::at_mut;
 use crate::graph::{CHECKING, COMPUTATION, Cycle, DIRTY, KIND, NodeId, RUNNING, Settling};
-use crate::handle::{Raw, UNREADABLE};
+use crate::handle::{Raw, UNREADABLE, copy_handle};
 use crate::owner::Left;
 use crate::runtime::{Ctx, Cx, Inner, NOBODY, NONE};
 use crate::slot::{Kind, VTable, flag};
@@ -321,19 +321,7 @@ pub struct Memo<T: 'static> {
     pub(crate) raw: Raw<T>,
 }
 
-impl<T> Clone for Memo<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Memo<T> {}
-
-impl<T> std::fmt::Debug for Memo<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Memo({:?})", self.raw.id)
-    }
-}
+copy_handle!(Memo<T>, |handle| handle.raw.id);
 
 impl Cx {
     /// Makes a memo; nothing runs yet. A result equal (`==`) to the last one is no change.

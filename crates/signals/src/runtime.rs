@@ -87,16 +87,40 @@ const IDLE: Ctx = Ctx {
 };
 
 thread_local! {
-    static POOL: RefCell<Pool> = const { RefCell::new(Pool(Vec::new())) };
+    static POOL: RefCell<Pool> = const {
+        RefCell::new(Pool {
+            ready: Vec::new(),
+            busy: Vec::new(),
+        })
+    };
 }
 
 /// Runtimes that were dropped, for the next ones of this thread. When the thread ends, their memory
 /// is freed but for the block that handles point to, about a kilobyte: there may be handles left.
-struct Pool(Vec<&'static Inner>);
+struct Pool {
+    ready: Vec<&'static Inner>,
+    /// Dropped by their own code, which may still be at work.
+    busy: Vec<&'static Inner>,
+}
+
+impl Pool {
+    /// A runtime to use again, if there is one.
+    fn take() -> Option<&'static Inner> {
+        let idle = POOL.with_borrow_mut(|pool| {
+            let idle = pool.busy.extract_if(.., |rt| !rt.is_busy());
+            idle.collect::<Vec<_>>()
+        });
+        for rt in idle {
+            rt.reset();
+        }
+        POOL.with_borrow_mut(|pool| pool.ready.pop())
+    }
+}
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        for rt in &self.0 {
+        let idle = self.busy.iter().filter(|rt| !rt.is_busy());
+        for rt in self.ready.iter().chain(idle) {
             rt.free_memory();
         }
     }
@@ -134,31 +158,29 @@ impl Runtime {
     /// An empty runtime.
     #[track_caller]
     pub fn new() -> Self {
-        let rt = POOL
-            .with_borrow_mut(|pool| pool.0.pop())
-            .unwrap_or_else(|| {
-                Box::leak(Box::new(Inner {
-                    graph: UnsafeCell::new(Graph::new()),
-                    slots: UnsafeCell::new(Vec::new()),
-                    slab: UnsafeCell::new(Slab::new()),
-                    ctx: Cell::new(IDLE),
-                    depth: Cell::new(0),
-                    lent: Cell::new(0),
-                    touched: UnsafeCell::default(),
-                    cold: RefCell::default(),
-                    left: RefCell::default(),
-                    observed: Cell::new(false),
-                    raised_cycle: RefCell::default(),
-                    raised_failure: RefCell::default(),
-                    stack_limit: Cell::new(0),
-                    root: Cell::new(NOBODY),
-                    epoch: Cell::new(0),
-                    alive: Cell::new(false),
-                    budget: Cell::new(crate::flush::DEFAULT_BUDGET),
-                    failing: Cell::new(NOBODY),
-                    kept_panic: RefCell::default(),
-                }))
-            });
+        let rt = Pool::take().unwrap_or_else(|| {
+            Box::leak(Box::new(Inner {
+                graph: UnsafeCell::new(Graph::new()),
+                slots: UnsafeCell::new(Vec::new()),
+                slab: UnsafeCell::new(Slab::new()),
+                ctx: Cell::new(IDLE),
+                depth: Cell::new(0),
+                lent: Cell::new(0),
+                touched: UnsafeCell::default(),
+                cold: RefCell::default(),
+                left: RefCell::default(),
+                observed: Cell::new(false),
+                raised_cycle: RefCell::default(),
+                raised_failure: RefCell::default(),
+                stack_limit: Cell::new(0),
+                root: Cell::new(NOBODY),
+                epoch: Cell::new(0),
+                alive: Cell::new(false),
+                budget: Cell::new(crate::flush::DEFAULT_BUDGET),
+                failing: Cell::new(NOBODY),
+                kept_panic: RefCell::default(),
+            }))
+        });
         rt.alive.set(true);
         let root = rt.insert(crate::scope::VTABLE, SOURCE, |_| {}, Location::caller());
         rt.root.set(root);
@@ -182,6 +204,18 @@ impl Runtime {
     }
 }
 
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Runtime({} nodes)", self.node_count())
+    }
+}
+
+impl std::fmt::Debug for Cx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Cx({} nodes)", self.node_count())
+    }
+}
+
 impl Deref for Runtime {
     type Target = Cx;
 
@@ -194,14 +228,17 @@ impl Drop for Runtime {
     #[track_caller]
     fn drop(&mut self) {
         let rt = self.cx.rt;
-        let busy = rt.depth.get() > 0 || rt.lent.get() > 0 || rt.g(|g| !g.stack.is_empty());
+        let is_busy = rt.is_busy();
         let failure = rt.dispose_quietly(rt.root.get(), Some(Location::caller()));
         let failure = failure.or(rt.run_late(None).err()).or(rt.kept_panic.take());
         rt.alive.set(false);
         rt.epoch.set(rt.epoch.get().wrapping_add(1));
         rt.observed.set(false);
         let cold = rt.cold.borrow_mut().take_all_but_graves();
-        if !busy {
+        if is_busy {
+            // After the end of the thread there is no next one.
+            let _ = POOL.try_with(|pool| pool.borrow_mut().busy.push(rt));
+        } else {
             rt.reset();
         }
         drop(cold);
@@ -350,6 +387,11 @@ impl Inner {
         Lent(self)
     }
 
+    /// Whether code of the user's is at work on nodes of this runtime.
+    fn is_busy(&self) -> bool {
+        self.depth.get() > 0 || self.lent.get() > 0 || self.g(|g| !g.stack.is_empty())
+    }
+
     /// Makes an empty runtime ready for the pool. Generations go on from where they were. Memory up
     /// to [`KEPT`] stays for the next runtime: fresh pages cost more than the nodes in them.
     fn reset(&'static self) {
@@ -363,7 +405,7 @@ impl Inner {
             next
         });
         self.slots(Vec::clear);
-        // SAFETY: all nodes have gone with their blocks, and `busy` was false: nobody is left who
+        // SAFETY: all nodes have gone with their blocks, and the runtime is not busy: nobody is left who
         // would drop one later.
         self.slab(|slab| unsafe { slab.clear() });
         self.touched(|touched| *touched = Vec::new());
@@ -375,7 +417,10 @@ impl Inner {
         // Half of the generations are left for the next user; otherwise the block is retired. So it
         // is when the thread ends.
         let is_usable = next < u32::MAX / 2;
-        let pooled = is_usable && POOL.try_with(|pool| pool.borrow_mut().0.push(self)).is_ok();
+        let pooled = is_usable
+            && POOL
+                .try_with(|pool| pool.borrow_mut().ready.push(self))
+                .is_ok();
         if !pooled {
             self.free_memory();
         }

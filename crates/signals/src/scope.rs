@@ -9,7 +9,7 @@ use std::rc::Rc;
 use crate::error::{Error, or_raise};
 use crate::flush::Restore;
 use crate::graph::{NodeId, SOURCE};
-use crate::handle::Raw;
+use crate::handle::{Raw, copy_handle};
 use crate::runtime::{Ctx, Cx, Inner, NONE};
 use crate::slot::{Kind, VTable, flag};
 
@@ -245,13 +245,7 @@ pub struct Stored<T: 'static> {
     pub(crate) raw: Raw<T>,
 }
 
-impl<T> Clone for Stored<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Stored<T> {}
+copy_handle!(Stored<T>, |handle| handle.raw.id);
 
 impl<T: 'static> Stored<T> {
     /// Lends the value.

@@ -7,6 +7,7 @@ use crate::effect::Effect;
 use crate::error::{Error, or_raise};
 use crate::flush::{FlushError, Restore};
 use crate::graph::MARKED;
+use crate::handle::copy_handle;
 use crate::runtime::{Cx, NONE};
 use crate::scope::Stored;
 
@@ -22,13 +23,7 @@ pub struct Selector<K: 'static> {
     watcher: Effect,
 }
 
-impl<K> Clone for Selector<K> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<K> Copy for Selector<K> {}
+copy_handle!(Selector<K>, |handle| handle.watcher.node());
 
 impl Cx {
     /// Watches which key is selected. When that changes, readers of [`Selector::is`] run for the
@@ -67,10 +62,9 @@ impl Cx {
         &self,
         selected: impl Fn() -> K + 'static,
     ) -> Result<Selector<K>, Error> {
-        self.live()?;
         let cx = *self;
-        let (current, tracker) = (RefCell::new(None), Tracker::new(cx));
-        let parts = cx.store(Parts { current, tracker });
+        let (current, tracker) = (RefCell::new(None), Tracker::new(cx)?);
+        let parts = cx.try_store(Parts { current, tracker })?;
         let watcher = cx.try_effect(move || {
             let new = selected();
             let _ = parts.try_with(|p| {

@@ -11,7 +11,7 @@ use crate::equality::{ByPartialEq, Equality};
 use crate::error::{Error, or_raise};
 use crate::flush::FlushError;
 use crate::graph::{DIRTY, NodeId, SOURCE};
-use crate::handle::{Loan, Raw, is_plain};
+use crate::handle::{Loan, Raw, copy_handle, is_plain};
 use crate::runtime::{Cx, Inner, NONE};
 use crate::slot::{Kind, LOANS, VTable, flag};
 
@@ -73,13 +73,7 @@ pub struct Signal<T: 'static> {
     pub(crate) raw: Raw<T>,
 }
 
-impl<T> Clone for Signal<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Signal<T> {}
+copy_handle!(Signal<T>, |handle| handle.raw.id);
 
 impl<T> PartialEq for Signal<T> {
     /// Whether both name the same signal; values are not looked at.
@@ -89,12 +83,6 @@ impl<T> PartialEq for Signal<T> {
 }
 
 impl<T> Eq for Signal<T> {}
-
-impl<T> std::fmt::Debug for Signal<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Signal({:?})", self.raw.id)
-    }
-}
 
 impl Cx {
     /// Makes a signal; writing an equal value (`==`) is no change.

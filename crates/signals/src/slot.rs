@@ -35,8 +35,7 @@ pub(crate) const LOANS: u32 = flag::LENT | flag::WRITING;
 
 /// What a node is, for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Written from outside.
     Signal,
     /// Derived.

@@ -3,6 +3,7 @@
 //! All of it is off until asked for; until then a run pays one test of a flag. Dumps are in the
 //! order of the node's slots and edges, so that the same program gives the same text every time.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
@@ -85,9 +86,10 @@ impl Cx {
     /// was written. Only itself if nothing was [recorded](Cx::record).
     pub fn why(&self, node: NodeId) -> Vec<NodeId> {
         let mut chain = vec![node];
+        let mut seen = BTreeSet::from([node]);
         while let Some(&last) = chain.last()
             && let Some(cause) = self.graph(|g| g.cause(last))
-            && !chain.contains(&cause)
+            && seen.insert(cause)
         {
             chain.push(cause);
         }

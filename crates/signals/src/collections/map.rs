@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use super::Tracker;
 use crate::error::{Error, or_raise};
+use crate::handle::copy_handle;
 use crate::runtime::Cx;
 use crate::scope::Stored;
 
-struct Parts<K, V> {
+pub(super) struct Parts<K, V> {
     items: RefCell<BTreeMap<K, V>>,
     tracker: Tracker<K>,
 }
@@ -28,16 +29,10 @@ struct Parts<K, V> {
 /// assert_eq!(apples.get(), 4);
 /// ```
 pub struct ReactiveMap<K: 'static, V: 'static> {
-    parts: Stored<Parts<K, V>>,
+    pub(super) parts: Stored<Parts<K, V>>,
 }
 
-impl<K, V> Clone for ReactiveMap<K, V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<K, V> Copy for ReactiveMap<K, V> {}
+copy_handle!(ReactiveMap<K, V>, |handle| handle.parts.raw.id);
 
 impl<K: Ord + Clone + 'static, V: PartialEq + 'static> ReactiveMap<K, V> {
     /// An empty map, owned by the computation or scope that is running.
@@ -47,10 +42,19 @@ impl<K: Ord + Clone + 'static, V: PartialEq + 'static> ReactiveMap<K, V> {
     /// Panics if the runtime has been dropped.
     #[track_caller]
     pub fn new(cx: Cx) -> Self {
-        let (items, tracker) = (RefCell::default(), Tracker::new(cx));
-        Self {
-            parts: cx.store(Parts { items, tracker }),
-        }
+        or_raise(Self::try_new(cx))
+    }
+
+    /// [`ReactiveMap::new`], or an error if the runtime has been dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    #[track_caller]
+    pub fn try_new(cx: Cx) -> Result<Self, Error> {
+        let (items, tracker) = (RefCell::default(), Tracker::new(cx)?);
+        let parts = cx.try_store(Parts { items, tracker })?;
+        Ok(Self { parts })
     }
 
     /// The value of a key; the running computation depends on that key.

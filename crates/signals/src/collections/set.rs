@@ -2,6 +2,7 @@
 
 use super::ReactiveMap;
 use crate::error::{Error, or_raise};
+use crate::handle::copy_handle;
 use crate::runtime::Cx;
 
 /// A set whose readers run only for the members they asked about. A `Copy` handle.
@@ -9,13 +10,7 @@ pub struct ReactiveSet<T: 'static> {
     map: ReactiveMap<T, ()>,
 }
 
-impl<T> Clone for ReactiveSet<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for ReactiveSet<T> {}
+copy_handle!(ReactiveSet<T>, |handle| handle.map.parts.raw.id);
 
 impl<T: Ord + Clone + 'static> ReactiveSet<T> {
     /// An empty set, owned by the computation or scope that is running.
@@ -25,9 +20,18 @@ impl<T: Ord + Clone + 'static> ReactiveSet<T> {
     /// Panics if the runtime has been dropped.
     #[track_caller]
     pub fn new(cx: Cx) -> Self {
-        Self {
-            map: ReactiveMap::new(cx),
-        }
+        or_raise(Self::try_new(cx))
+    }
+
+    /// [`ReactiveSet::new`], or an error if the runtime has been dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    #[track_caller]
+    pub fn try_new(cx: Cx) -> Result<Self, Error> {
+        let map = ReactiveMap::try_new(cx)?;
+        Ok(Self { map })
     }
 
     /// Whether a member is there; the running computation depends on that member.

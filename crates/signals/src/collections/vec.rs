@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use super::Tracker;
 use crate::error::{Error, or_raise};
+use crate::handle::copy_handle;
 use crate::runtime::Cx;
 use crate::scope::Stored;
 
@@ -19,13 +20,7 @@ pub struct ReactiveVec<T: 'static> {
     parts: Stored<Parts<T>>,
 }
 
-impl<T> Clone for ReactiveVec<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for ReactiveVec<T> {}
+copy_handle!(ReactiveVec<T>, |handle| handle.parts.raw.id);
 
 impl<T: PartialEq + 'static> ReactiveVec<T> {
     /// An empty vector, owned by the computation or scope that is running.
@@ -35,10 +30,19 @@ impl<T: PartialEq + 'static> ReactiveVec<T> {
     /// Panics if the runtime has been dropped.
     #[track_caller]
     pub fn new(cx: Cx) -> Self {
-        let (items, tracker) = (RefCell::default(), Tracker::new(cx));
-        Self {
-            parts: cx.store(Parts { items, tracker }),
-        }
+        or_raise(Self::try_new(cx))
+    }
+
+    /// [`ReactiveVec::new`], or an error if the runtime has been dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disposed`].
+    #[track_caller]
+    pub fn try_new(cx: Cx) -> Result<Self, Error> {
+        let (items, tracker) = (RefCell::default(), Tracker::new(cx)?);
+        let parts = cx.try_store(Parts { items, tracker })?;
+        Ok(Self { parts })
     }
 
     /// The item at `index`; the running computation depends on that index.

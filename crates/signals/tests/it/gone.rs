@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use hmr_signals::{Never, Runtime};
+use hmr_signals::{Error, Never, ReactiveMap, ReactiveSet, ReactiveVec, Runtime};
 
 use crate::{Log, check, quiet};
 
@@ -177,4 +177,57 @@ fn a_runtime_may_be_dropped_inside_anything() {
         assert_eq!(log.take(), "1 2", "{place}");
         check(&again);
     }
+}
+
+#[test]
+fn a_runtime_dropped_by_its_own_effect_leaves_its_memory_to_the_next() {
+    let mut generations = Vec::new();
+    for _ in 0..3 {
+        let rt = Rc::new(RefCell::new(Some(Runtime::new())));
+        let cx = rt.borrow().as_ref().unwrap().cx();
+        generations.push(cx.signal(0).node().generation());
+        cx.effect(move || drop(rt.borrow_mut().take()));
+    }
+    assert!(
+        generations.is_sorted_by(|one, next| one < next),
+        "a slot that was used before has a higher generation: {generations:?}"
+    );
+}
+
+#[test]
+fn nothing_is_made_in_a_runtime_that_has_gone() {
+    let rt = Runtime::new();
+    let cx = rt.cx();
+    drop(rt);
+    let is_gone = |error: Option<Error>| matches!(error, Some(Error::Disposed { .. }));
+    assert!(is_gone(ReactiveVec::<i32>::try_new(cx).err()));
+    assert!(is_gone(ReactiveMap::<i32, i32>::try_new(cx).err()));
+    assert!(is_gone(ReactiveSet::<i32>::try_new(cx).err()));
+    assert!(is_gone(cx.try_selector(|| 1).err()));
+    #[cfg(feature = "async")]
+    {
+        assert!(is_gone(cx.try_changes(|| 1).err()));
+        assert!(is_gone(cx.try_until(|| true).err()));
+        let resource = cx.try_resource(|| std::future::ready(1), drop);
+        assert!(is_gone(resource.err()));
+    }
+}
+
+#[test]
+fn every_handle_can_be_printed() {
+    let rt = Runtime::new();
+    let signal = rt.signal(1);
+    let (vec, map) = (
+        ReactiveVec::<i32>::new(rt.cx()),
+        ReactiveMap::<i32, i32>::new(rt.cx()),
+    );
+    let (root, first) = (rt.cx(), signal.node());
+    assert_eq!(format!("{signal:?}"), format!("Signal({first:?})"));
+    assert!(format!("{root:?}").starts_with("Cx("), "{root:?}");
+    assert!(
+        format!("{vec:?} {map:?}").starts_with("ReactiveVec("),
+        "{vec:?} {map:?}"
+    );
+    drop(rt);
+    assert_eq!(format!("{root:?}"), "Cx(0 nodes)");
 }
