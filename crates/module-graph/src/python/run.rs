@@ -53,7 +53,11 @@ impl Engine {
                 .map(drop);
         };
         let (path, source) = self.roots().inspect(&file.extract::<PathBuf>()?);
-        let id = self.adopt(module_name, Some(path), module);
+        let is_lost = self.is_lost(&module_name);
+        let id = self.adopt(module_name.clone(), Some(path), module);
+        if is_lost {
+            self.bind_submodules(module, &module_name)?;
+        }
         {
             let mut state = self.state();
             match reads::current() {
@@ -71,7 +75,8 @@ impl Engine {
         match run {
             Ok(changed) => {
                 // What a thread of the program imports meanwhile is not the update's doing.
-                if reads::current().is_some() {
+                if let Some(reader) = reads::current() {
+                    self.note_wanted(reader);
                     self.report(id, Reason::Imported, changed);
                 }
                 Ok(())
