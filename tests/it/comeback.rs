@@ -123,6 +123,25 @@ fn a_submodule_that_begins_to_read_its_package_fails_as_in_a_cold_start() {
 }
 
 #[test]
+fn a_module_that_imports_itself_does_not_find_what_it_is_about_to_bind() {
+    let m = |value: u32| {
+        format!(
+            "try:\n    from m import X as OLD\nexcept ImportError:\n    OLD = None\n\
+             import m\nSEES = hasattr(m, 'X')\nX = {value}\nX = m.X + 1\n"
+        )
+    };
+    let project = Project::new(&[
+        ("m.py", &m(1)),
+        ("main.py", "import m\nprint('V', m.OLD, m.SEES, m.X)\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V None False 2");
+
+    hmr.save("m.py", &m(2))
+        .expect(&["m", "main"], &["V None False 3"]);
+}
+
+#[test]
 fn what_a_broken_module_was_made_of_settles_before_its_readers() {
     let project = Project::new(&[
         ("leaf.py", "def g():\n    return 1\n"),
