@@ -100,6 +100,67 @@ fn circular_imports_settle_after_one_of_them_failed_and_was_fixed() {
         .expect(&["b", "a", "main"], &["V 30"]);
 }
 
+#[test]
+fn a_submodule_that_begins_to_read_its_package_fails_as_in_a_cold_start() {
+    let project = Project::new(&[
+        ("pkg/__init__.py", "from .sub import *\nX = 1\n"),
+        ("pkg/sub.py", "Y = 0\n"),
+        ("main.py", "import pkg\nprint('V', pkg.Y)\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 0");
+
+    // By itself it would find the value of before.
+    let reload = hmr.save("pkg/sub.py", "import pkg\nY = pkg.X\n");
+    assert_eq!(
+        reload.failed,
+        Some(("pkg.sub".into(), "AttributeError".into())),
+        "{}",
+        reload.log
+    );
+    hmr.save("pkg/__init__.py", "X = 2\nfrom .sub import *\n")
+        .expect(&["pkg.sub", "pkg", "main"], &["V 2"]);
+}
+
+#[test]
+fn a_module_that_imports_itself_does_not_find_what_it_is_about_to_bind() {
+    let m = |value: u32| {
+        format!(
+            "try:\n    from m import X as OLD\nexcept ImportError:\n    OLD = None\n\
+             import m\nSEES = hasattr(m, 'X')\nX = {value}\nX = m.X + 1\n"
+        )
+    };
+    let project = Project::new(&[
+        ("m.py", &m(1)),
+        ("main.py", "import m\nprint('V', m.OLD, m.SEES, m.X)\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V None False 2");
+
+    hmr.save("m.py", &m(2))
+        .expect(&["m", "main"], &["V None False 3"]);
+}
+
+#[test]
+fn what_a_broken_module_was_made_of_settles_before_its_readers() {
+    let project = Project::new(&[
+        ("leaf.py", "def g():\n    return 1\n"),
+        ("m.py", "from leaf import g\ndef f():\n    return g()\n"),
+        ("main.py", "import m\nprint('V')\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V");
+
+    hmr.save("m.py", "def f(:\n")
+        .expect_failure("m", "SyntaxError");
+    let reload = hmr.edit("main.py", |project| {
+        project.save("leaf.py", "N = 2\ndef g():\n    return N\n");
+        project.save("main.py", "import m\nprint('W', m.f())\n");
+    });
+    assert_eq!(reload.ran, ["leaf", "main"], "{}", reload.log);
+    assert_eq!(reload.stdout, ["W 2"], "{}", reload.log);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_child_that_the_program_forks_ends_and_the_program_goes_on() {

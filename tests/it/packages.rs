@@ -41,3 +41,56 @@ fn a_submodule_that_a_failed_run_imported_is_there_once_it_is_fixed() {
     hmr.save("main.py", "import pkg\nprint('W', pkg.s2.X)\n")
         .expect(&["main"], &["W 1"]);
 }
+
+#[test]
+fn a_submodule_that_its_package_imports_too_is_made_once() {
+    let project = Project::new(&[
+        ("pkg/__init__.py", "X = 1\n"),
+        ("main.py", "import pkg\nprint('V')\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V");
+    // Nobody imports the package now, so that it waits until somebody does.
+    hmr.save("main.py", "print('V')\n")
+        .expect(&["main"], &["V"]);
+
+    hmr.edit("main.py", |project| {
+        project.save("pkg/__init__.py", "from .sub import K\n");
+        project.save("pkg/sub.py", "class K: pass\nprint('sub')\n");
+        project.save(
+            "main.py",
+            "import pkg.sub\nprint('V', pkg.K is pkg.sub.K)\n",
+        );
+    })
+    .expect(&["pkg.sub", "pkg", "main"], &["sub", "V True"]);
+}
+
+#[test]
+fn who_imports_a_submodule_reads_it_also_if_the_package_has_loaded_it() {
+    let project = Project::new(&[
+        ("pkg/__init__.py", "from . import sub\n"),
+        ("pkg/sub.py", "print('sub 1')\n"),
+        ("main.py", "import pkg.sub\nprint('V')\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V");
+
+    hmr.save("pkg/__init__.py", "").expect(&["pkg"], &[]);
+    hmr.save("pkg/sub.py", "print('sub 2')\n")
+        .expect(&["pkg.sub"], &["sub 2"]);
+}
+
+#[test]
+fn a_package_that_failed_at_first_has_the_submodules_that_did_not() {
+    let project = Project::new(&[
+        ("pkg/__init__.py", "import pkg.good\nimport pkg.bad\n"),
+        ("pkg/good.py", "X = 1\n"),
+        ("pkg/bad.py", "1 / 0\n"),
+        ("main.py", "import pkg\nprint('V', pkg.good.X)\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stderr("the failure", |line| line.contains("ZeroDivisionError"));
+
+    hmr.save("pkg/bad.py", "")
+        .expect(&["pkg.bad", "pkg", "main"], &["V 1"]);
+}

@@ -284,6 +284,10 @@ impl ModuleGraph {
     /// as well as on what it read now.
     pub fn abort(&mut self, module: ModuleId) {
         let load = self.load(module);
+        // Its names are those of the run before, which came from what that one read.
+        for read in self.core.dependencies(load).collect::<Vec<_>>() {
+            self.core.read(load, read);
+        }
         self.core.abort(load);
     }
 

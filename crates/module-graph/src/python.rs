@@ -56,6 +56,7 @@ mod namespace;
 mod opcodes;
 mod own;
 mod own_files;
+mod packages;
 mod patch;
 mod places;
 mod probes;

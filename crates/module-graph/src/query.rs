@@ -8,10 +8,8 @@ use rustc_hash::FxHashSet;
 use crate::{ModuleGraph, ModuleId, Read};
 
 /// How a run came to a module; see [`ModuleGraph::steps`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// It is the package around what runs.
-    Parent,
     /// It was imported.
     Import,
     /// Something of it was read.
@@ -53,12 +51,13 @@ impl ModuleGraph {
         cycles
     }
 
-    /// What the last run of `module` did with modules, in its order: with which one, and what.
+    /// What the last run of `module` did with modules, in its order: with which one, and what. Each
+    /// step is there once.
     pub fn steps(&self, module: ModuleId) -> Vec<(ModuleId, Step)> {
         let mut steps = Vec::new();
         for (of, read) in self.reads(module) {
             match read {
-                Read::Order => steps.push((of, Step::Parent)),
+                Read::Order => {}
                 Read::Module => steps.push((of, Step::Import)),
                 Read::Everything | Read::Code(_) => steps.push((of, Step::Read)),
                 Read::Name(name) => {
@@ -69,6 +68,8 @@ impl ModuleGraph {
                 }
             }
         }
+        let mut seen = FxHashSet::default();
+        steps.retain(|step| seen.insert(*step));
         steps
     }
 

@@ -1,5 +1,5 @@
-//! Files that are opened, folders that are listed, what is written, and code that is looked at: told
-//! by CPython itself.
+//! Files that are opened, folders that are listed, what is written, code that is looked at, and
+//! imports that begin: told by CPython itself.
 //!
 //! CPython raises an audit event before it opens a file, in Python code or in its own C code. A hook
 //! can never be taken out again, so this one looks at two letters of the event's name first, and
@@ -49,6 +49,7 @@ enum Event {
     Writes(&'static [usize]),
     Connects,
     ReadsAttribute,
+    Imports,
 }
 
 /// What sqlite puts beside a database while it writes.
@@ -61,6 +62,7 @@ fn event_of(name: &[u8]) -> Option<Event> {
         b"os.mkdir" | b"os.remove" | b"os.rmdir" | b"os.truncate" => Event::Writes(&[0]),
         b"sqlite3.connect" => Event::Connects,
         b"object.__getattr__" => Event::ReadsAttribute,
+        b"import" => Event::Imports,
         b"os.rename" => Event::Writes(&[0, 1]),
         b"os.link" | b"os.symlink" => Event::Writes(&[1]),
         _ => return None,
@@ -75,7 +77,12 @@ unsafe extern "C" fn hook(
     // SAFETY: CPython passes a C string; `&&` reads no further than its end.
     let may_matter = unsafe {
         let at = |place| *name.add(place).cast::<u8>();
-        at(0) == b'o' && matches!(at(1), b'p' | b's' | b'b') || at(0) == b's' && at(1) == b'q'
+        match at(0) {
+            b'o' => matches!(at(1), b'p' | b's' | b'b'),
+            b's' => at(1) == b'q',
+            b'i' => at(1) == b'm',
+            _ => false,
+        }
     };
     if !may_matter {
         return 0;
@@ -143,6 +150,14 @@ fn note(py: Python<'_>, event: &Event, arguments: &Bound<'_, PyTuple>) {
             };
             if name == "__code__" {
                 forgive(py, engine.code_read(reader, &object));
+            }
+        }
+        Event::Imports => {
+            let name = arguments.get_item(0);
+            if reads::current().is_some()
+                && let Ok(name) = name.and_then(|name| name.extract::<String>())
+            {
+                engine.import_begins(py, &name);
             }
         }
         Event::Connects => {

@@ -212,11 +212,15 @@ impl Engine {
         id: ModuleId,
         succeeded: bool,
     ) -> (Vec<ModuleId>, Vec<ModuleId>) {
-        let was_read = {
-            let state = self.state();
-            let run = state.slots[id.index()].circle.run.as_ref();
-            run.is_some_and(|run| !run.readers.is_empty())
+        let (was_read, recorder) = {
+            let mut state = self.state();
+            let run = state.slots[id.index()].circle.run.as_mut();
+            run.map_or((false, None), |run| {
+                (!run.readers.is_empty(), run.recorder.take())
+            })
         };
+        // Nothing is hidden any more.
+        drop(recorder);
         if was_read && succeeded {
             self.note_bound(py, id);
         }
@@ -257,7 +261,7 @@ impl Engine {
         around.sort_unstable();
         around.into_iter().find(|&of| {
             state.slots[of.index()].object.is_some()
-                && state.runs.get(&of).copied().unwrap_or(0) == 0
+                && state.may_run(of)
                 && state.graph.state(of) != NodeState::Running
                 && state.saw_halfway(id, of)
         })
@@ -423,7 +427,6 @@ impl State {
                 Some(None) => {
                     todo.pop();
                 }
-                Some(Some((_, Step::Parent))) => {}
                 Some(Some((of, step))) => {
                     let runs = |visit: &Visit| matches!(visit, Visit::Run(on, _) if *on == of);
                     if of != id && todo.iter().any(runs) {

@@ -466,7 +466,11 @@ impl Engine {
                 return Answer::Unknown;
             };
             if of == reader {
-                return Answer::Known;
+                drop(state);
+                return match what {
+                    Read::Name(name) if self.is_hidden(py, of, name) => Answer::Hidden,
+                    _ => Answer::Known,
+                };
             }
             matches!(state.graph.state(of), NodeState::Pending | NodeState::Dirty).then_some(of)
         };

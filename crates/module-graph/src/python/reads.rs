@@ -52,6 +52,8 @@ struct Load {
     /// The code objects that it has executed, by address. They are held, so that no other one gets
     /// the address meanwhile.
     executed: RefCell<FxHashMap<usize, Py<PyAny>>>,
+    /// The submodules that it imports, as long as their packages are being loaded.
+    wanted: RefCell<Vec<String>>,
     /// For the threads that it has started.
     ticket: OnceCell<Arc<Ticket>>,
 }
@@ -91,6 +93,7 @@ impl Frame {
             seen: RefCell::default(),
             names: RefCell::default(),
             executed: RefCell::default(),
+            wanted: RefCell::default(),
             ticket: OnceCell::new(),
         });
         let is_first = LOADS.with_borrow_mut(|loads| {
@@ -125,6 +128,18 @@ impl Drop for Frame {
 /// The module that is loading on this thread.
 pub(super) fn current() -> Option<ModuleId> {
     current_load().map(|load| load.module)
+}
+
+/// Keeps in mind that the load on this thread imports the submodule `name`.
+pub(super) fn want(name: &str) {
+    if let Some(load) = current_load() {
+        load.wanted.borrow_mut().push(name.to_owned());
+    }
+}
+
+/// The submodules that the load on this thread imports and that were not loaded when it began to.
+pub(super) fn take_wanted() -> Vec<String> {
+    current_load().map_or_else(Vec::new, |load| load.wanted.take())
 }
 
 /// What a thread gets that the load on this thread starts.

@@ -53,7 +53,11 @@ impl Engine {
                 .map(drop);
         };
         let (path, source) = self.roots().inspect(&file.extract::<PathBuf>()?);
-        let id = self.adopt(module_name, Some(path), module);
+        let is_lost = self.is_lost(&module_name);
+        let id = self.adopt(module_name.clone(), Some(path), module);
+        if is_lost {
+            self.bind_submodules(module, &module_name)?;
+        }
         {
             let mut state = self.state();
             match reads::current() {
@@ -71,7 +75,8 @@ impl Engine {
         match run {
             Ok(changed) => {
                 // What a thread of the program imports meanwhile is not the update's doing.
-                if reads::current().is_some() {
+                if let Some(reader) = reads::current() {
+                    self.note_wanted(reader);
                     self.report(id, Reason::Imported, changed);
                 }
                 Ok(())
@@ -119,7 +124,7 @@ impl Engine {
         // What it reads of these cannot be seen, the import of them neither: taken as read again.
         let mut hidden = Vec::new();
         let mut executed;
-        let imported;
+        let last_steps;
         let (object, old_code) = {
             let mut state = self.state();
             if state.graph.state(id) == NodeState::Running {
@@ -133,7 +138,8 @@ impl Engine {
                     .into_iter()
                     .filter(|of| state.slots[of.index()].is_opaque),
             );
-            imported = state.graph.imports(id);
+            let is_first = state.slots[id.index()].code.is_none();
+            last_steps = (!is_first).then(|| state.graph.steps(id));
             state.graph.start(id);
             let slot = &mut state.slots[id.index()];
             executed = std::mem::take(&mut slot.executed);
@@ -173,7 +179,7 @@ impl Engine {
                     state.graph.name_changed(id, name);
                 }
                 state.graph.finish(id);
-                state.order_changed |= state.graph.imports(id) != imported;
+                state.order_changed |= last_steps.is_none_or(|last| last != state.graph.steps(id));
                 for reader in told {
                     // It has seen of this run what a cold start would show it.
                     let load = state.graph.load(reader);

@@ -9,7 +9,11 @@ use std::{path::PathBuf, time::Instant};
 use hmr_signals::graph::{self, Graph, Host, NodeId, OnCycle, State as NodeState};
 use pyo3::prelude::*;
 
-use super::{engine::Engine, mark::mark, release::PER_UPDATE};
+use super::{
+    engine::{Engine, State},
+    mark::mark,
+    release::PER_UPDATE,
+};
 use crate::{ModuleId, ModuleName, Read, Reason, Update};
 
 /// How often one module may run in one batch: once, and once more where imports are circular.
@@ -92,15 +96,6 @@ impl Batch<'_> {
         }
     }
 
-    /// Whether the module may run in this batch, and once more. One that raised waits for the next.
-    fn may_run(&self, module: ModuleId) -> bool {
-        let state = self.engine.state();
-        let runs = state.runs.get(&module).copied().unwrap_or(0);
-        !state.interrupted
-            && runs < RUNS_PER_BATCH
-            && !(runs > 0 && state.slots[module.index()].failed)
-    }
-
     fn reason(&self, module: ModuleId) -> Reason {
         let state = self.engine.state();
         if state.edited.contains(&module) {
@@ -123,14 +118,15 @@ impl Batch<'_> {
         let Some(around) = self.engine.must_run_inside(module) else {
             return false;
         };
-        {
+        let runs = {
             let mut state = self.engine.state();
             state.graph.invalidate(module);
             state.graph.invalidate(around);
-        }
+            state.runs_of(around)
+        };
         self.settle(around);
         let state = self.engine.state();
-        let has_run = state.runs.contains_key(&around);
+        let has_run = state.runs_of(around) > runs;
         !(has_run && state.graph.state(module) == NodeState::Dirty)
     }
 
@@ -144,6 +140,21 @@ impl Batch<'_> {
     }
 }
 
+impl State {
+    /// How often the module has run in this batch.
+    pub(super) fn runs_of(&self, module: ModuleId) -> u32 {
+        self.runs.get(&module).copied().unwrap_or(0)
+    }
+
+    /// Whether the module may run in this batch, and once more. One that raised waits for the next.
+    pub(super) fn may_run(&self, module: ModuleId) -> bool {
+        let runs = self.runs_of(module);
+        !self.interrupted
+            && runs < RUNS_PER_BATCH
+            && !(runs > 0 && self.slots[module.index()].failed)
+    }
+}
+
 impl Host for Batch<'_> {
     fn graph<R>(&self, f: impl FnOnce(&mut Graph) -> R) -> R {
         f(self.engine.state().graph.core())
@@ -153,7 +164,7 @@ impl Host for Batch<'_> {
         let Some(module) = self.engine.state().graph.owner(node) else {
             return;
         };
-        if !self.may_run(module) {
+        if !self.engine.state().may_run(module) {
             return;
         }
         if self.engine.state().graph.state(module) == NodeState::Running {
@@ -169,7 +180,9 @@ impl Host for Batch<'_> {
         let reason = self.reason(module);
         self.engine.rerun(self.py, module, reason);
         // It may have read something that a cold start would not show it yet.
-        self.runs_inside_another(module);
+        if self.engine.state().may_run(module) {
+            self.runs_inside_another(module);
+        }
     }
 
     fn commit(&self, source: NodeId) -> bool {

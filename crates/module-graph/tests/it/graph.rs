@@ -99,6 +99,29 @@ fn the_graph_says_who_read_what() {
 }
 
 #[test]
+fn a_run_that_raised_depends_on_what_the_last_good_one_read_too() {
+    let mut graph = ModuleGraph::default();
+    let add = |graph: &mut ModuleGraph, name: &str| {
+        graph.add_module(ModuleName::new(name).expect("a name"), None)
+    };
+    let [old, new, both, m] = ["old", "new", "both", "m"].map(|name| add(&mut graph, name));
+    graph.start(m);
+    graph.read(m, both, Read::Name("X"));
+    graph.read(m, old, Read::Name("X"));
+    graph.finish(m);
+    graph.start(m);
+    graph.read(m, new, Read::Name("X"));
+    graph.read(m, both, Read::Name("X"));
+    graph.abort(m);
+    assert_eq!(graph.imports(m), [new, both, old]);
+
+    graph.start(m);
+    graph.read(m, new, Read::Name("X"));
+    graph.finish(m);
+    assert_eq!(graph.imports(m), [new]);
+}
+
+#[test]
 fn modules_are_found_by_the_last_part_of_their_names() {
     let mut graph = ModuleGraph::default();
     let add = |graph: &mut ModuleGraph, name: &str| {

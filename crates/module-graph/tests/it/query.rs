@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use expect_test::expect;
-use hmr_module_graph::{ModuleGraph, ModuleId, ModuleName, Read};
+use hmr_module_graph::{ModuleGraph, ModuleId, ModuleName, Read, Step};
 use proptest::prelude::*;
 
 /// A graph of modules `m0`, `m1`, ... with an edge from each reader to what it reads.
@@ -51,6 +51,35 @@ fn a_package_is_in_no_cycle_for_holding_its_modules() {
     assert!(graph.cycles().is_empty());
     assert_eq!(graph.affected_by(core), [package]);
     assert!(graph.affected_by(package).is_empty());
+}
+
+#[test]
+fn the_steps_of_a_run_are_in_its_order_and_there_once() {
+    let mut graph = ModuleGraph::default();
+    let mut add = |name: &str| graph.add_module(ModuleName::new(name).unwrap(), None);
+    let (package, core, sub) = (add("pkg"), add("pkg.core"), add("pkg.sub"));
+    graph.start(core);
+    for what in [
+        Read::Module,
+        Read::Name("A"),
+        Read::Name("sub"),
+        Read::Name("B"),
+    ] {
+        graph.read(core, package, what);
+    }
+    graph.read(core, sub, Read::Name("C"));
+    graph.finish(core);
+    // That the package comes first is no step: it is there before.
+    let wanted = [
+        (package, Step::Import),
+        (package, Step::Read),
+        (sub, Step::Import),
+        (sub, Step::Read),
+    ];
+    assert_eq!(graph.steps(core), wanted);
+    graph.start(sub);
+    graph.finish(sub);
+    assert_eq!(graph.steps(sub), []);
 }
 
 /// On a small stack.
