@@ -130,3 +130,21 @@ fn a_root_that_changes_between_file_and_directory_is_seen_by_a_poller() {
         assert_eq!(settled(&watcher, dir), ["Added(\"r\")"]);
     }
 }
+
+/// [27] [66] [68]
+#[test]
+fn what_is_in_a_folder_that_comes_is_reported() {
+    let temp = tempfile::tempdir().expect("tempdir");
+    let dir = temp.path();
+    put(dir.join("src/m.py"), "1");
+    let watcher = armed(Watcher::builder().path(dir.join("src")));
+    watcher.set_points(Points {
+        folders: [dir.join("data")].into(),
+        ..Points::default()
+    });
+    put(dir.join("data/q"), "1");
+    let want = ["Added(\"data\")", "Added(\"data/q\")"];
+    assert_eq!(settled(&watcher, dir), want);
+    put(dir.join("data/r"), "1");
+    assert_eq!(settled(&watcher, dir), ["Added(\"data/r\")"]);
+}
