@@ -190,7 +190,11 @@ impl Debouncer {
     /// `path`, which the consumer knows, vanished.
     pub(crate) fn gone(&mut self, now: Duration, path: &Path) {
         self.note(now);
-        self.hold(now, path, Why::Gone(now.saturating_add(self.settings.rename_wait)));
+        self.hold(
+            now,
+            path,
+            Why::Gone(now.saturating_add(self.settings.rename_wait)),
+        );
         self.last_gone = self.last_gone.max(now);
         if self.is_burst() {
             self.last = self.last.max(now);
@@ -237,10 +241,15 @@ impl Debouncer {
         if self.is_empty()
             && let Some(went) = self.went.take()
         {
-            let is_right_after = now <= went.saturating_add(self.settings.quiet_min.saturating_mul(2));
+            let is_right_after =
+                now <= went.saturating_add(self.settings.quiet_min.saturating_mul(2));
             self.in_a_row = if is_right_after { self.in_a_row + 1 } else { 0 };
         }
-        if now > self.run_last.saturating_add(self.settings.quiet_max.saturating_mul(2)) {
+        if now
+            > self
+                .run_last
+                .saturating_add(self.settings.quiet_max.saturating_mul(2))
+        {
             self.run.clear();
         }
     }
@@ -288,7 +297,10 @@ impl Debouncer {
         let end = match held.why {
             Why::Open(last) => last.saturating_add(self.settings.quiet_max),
             // All together, after the last of them.
-            Why::Gone(end) => end.max(self.last_gone.saturating_add(self.settings.rename_wait.max(self.grown()))),
+            Why::Gone(end) => end.max(
+                self.last_gone
+                    .saturating_add(self.settings.rename_wait.max(self.grown())),
+            ),
         };
         end.min(self.cut(held))
     }

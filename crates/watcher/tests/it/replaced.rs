@@ -148,3 +148,26 @@ fn what_is_in_a_folder_that_comes_is_reported() {
     put(dir.join("data/r"), "1");
     assert_eq!(settled(&watcher, dir), ["Added(\"data/r\")"]);
 }
+
+/// [42]
+#[test]
+fn what_is_below_a_polled_directory_is_polled() {
+    let (backend, files) = (Manual::default(), MemoryFiles::default());
+    files.write("/src/a/x", "1");
+    backend.limit(2);
+    let watcher = Watcher::builder()
+        .path("/src")
+        .custom_backend(backend.clone())
+        .mounts(Mounts::default())
+        .files(files.clone())
+        .build()
+        .expect("a watcher");
+    assert_eq!(watcher.stats().polled_dirs, 1, "{:?}", backend.watched());
+    backend.limit(100);
+    files.write("/src/a/b/y", "1");
+    assert!(watcher.settle().is_some());
+    let b = Path::new("/src/a/b");
+    // Nobody would say that another directory has taken its name.
+    assert!(!backend.watched().iter().any(|dir| dir == b));
+    assert_eq!(watcher.stats().polled_dirs, 2);
+}
