@@ -69,11 +69,11 @@ impl Sources {
             self.poll.watch_dirs(&polled);
             let mut answers = self.watch(&rest).into_iter();
             let polled: BTreeSet<_> = polled.into_iter().collect();
-            let answer = |dir: &&Path| match polled.contains(*dir) {
-                true => Ok(()),
-                false => answers.next().unwrap_or(Ok(())),
+            let mut answer = |dir| {
+                let other = (!polled.contains(dir)).then(|| answers.next());
+                other.flatten().unwrap_or(Ok(()))
             };
-            return dirs.iter().map(answer).collect();
+            return dirs.iter().map(|dir| answer(*dir)).collect();
         }
         let mut answers = native.watch_dirs(dirs);
         let mut left = Vec::new();

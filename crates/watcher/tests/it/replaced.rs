@@ -118,7 +118,7 @@ fn a_root_that_changes_between_file_and_directory_is_seen_by_a_poller() {
     let temp = tempfile::tempdir().expect("tempdir");
     let dir = temp.path();
     put(dir.join("r"), "1");
-    let choice = Choice::Poll(Duration::from_secs(60));
+    let choice = Choice::Poll(Duration::from_mins(1));
     let watcher = armed(Watcher::builder().path(dir.join("r")).backend(choice));
     for _ in 0..5 {
         fs::remove_file(dir.join("r")).expect("a removal");
@@ -170,4 +170,19 @@ fn what_is_below_a_polled_directory_is_polled() {
     // Nobody would say that another directory has taken its name.
     assert!(!backend.watched().iter().any(|dir| dir == b));
     assert_eq!(watcher.stats().polled_dirs, 2);
+}
+
+/// [50] [56]
+#[cfg(unix)]
+#[test]
+fn an_ignore_file_that_is_a_pipe_says_nothing() {
+    let temp = tempfile::tempdir().expect("tempdir");
+    let dir = temp.path();
+    let pipe = dir.join(".gitignore");
+    let made = std::process::Command::new("mkfifo").arg(pipe).status();
+    assert!(made.expect("mkfifo").success());
+    let filter = Filter::new().gitignore(true);
+    let watcher = armed(Watcher::builder().path(dir).filter(filter));
+    put(dir.join("x"), "1");
+    assert_eq!(settled(&watcher, dir), ["Added(\"x\")"]);
 }
