@@ -221,7 +221,12 @@ impl Core {
         let mut dropped = std::mem::take(&mut self.dropped);
         dropped.sort();
         for dir in dropped {
-            if self.table.contains_dir(&dir) || !self.look(&dir, true).is_gone() {
+            if !self.look(&dir, true).is_gone() {
+                continue;
+            }
+            if self.table.contains_dir(&dir) {
+                // What was in it is waited for still.
+                self.dropped.push(dir);
                 continue;
             }
             let before = effect.removed.len();

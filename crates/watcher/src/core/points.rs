@@ -113,10 +113,23 @@ impl Core {
         {
             return;
         }
+        let shown = self.table.files_in(folder);
+        let shown: BTreeSet<_> = shown.map(|(name, _)| name.to_owned()).collect();
         if !self.table.is_live(folder) {
-            return self.add_flat_root(now, folder);
+            self.add_flat_root(now, folder);
         }
         let mut every = |_: &std::ffi::OsStr, _: Kind| true;
+        if !first {
+            for entry in self.files.list(folder, &mut every).unwrap_or_default() {
+                let path = folder.join(&entry.name);
+                if !shown.contains(&entry.name) {
+                    // Covering the folder has made it known, but nobody was told.
+                    self.table.remove(&path);
+                }
+                self.point_changed(now, &path);
+            }
+            return;
+        }
         for entry in self.files.list(folder, &mut every).unwrap_or_default() {
             let path = folder.join(&entry.name);
             if let Some(stat) = entry.stat.filter(|_| entry.kind != Kind::Dir)
@@ -178,7 +191,8 @@ impl Core {
 
     /// A directory has appeared: there may be points in it.
     pub(super) fn cover_below(&mut self, now: Duration, dir: &Path) {
-        if !self.matcher.points.missing.contains(dir) {
+        let set = &self.matcher.points;
+        if !set.missing.contains(dir) && !set.points.folders.contains(dir) {
             return;
         }
         let Points { names, folders } = self.matcher.points.points.clone();

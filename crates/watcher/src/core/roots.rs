@@ -184,16 +184,30 @@ impl Core {
     }
 
     /// Makes those roots that were covered by another one and are no longer.
-    fn promote_inner(&mut self, now: Duration) {
+    pub(super) fn promote_inner(&mut self, now: Duration) {
         let inner = std::mem::take(&mut self.roots.inner);
-        let (covered, free): (BTreeSet<_>, BTreeSet<_>) = inner
-            .into_iter()
-            .partition(|path| path.parent().is_some_and(|dir| self.is_covered(dir)));
+        let (covered, free): (BTreeSet<_>, BTreeSet<_>) =
+            inner.into_iter().partition(|path| self.covers(path));
         self.roots.inner = covered;
         for path in free {
             self.take_root(&path);
             // What is known stays known: this compares.
             self.attach(now, &path, false);
+        }
+    }
+
+    /// Whether a root leads to `path`, a directory or a known file.
+    fn covers(&self, path: &Path) -> bool {
+        let passes = |root: &Root| {
+            root.is_dir
+                && path.starts_with(&root.path)
+                && self.matcher.file(&root.path, path, Own::Noted)
+        };
+        match path.parent() {
+            Some(dir) if self.table.get(path).is_some() => {
+                self.is_covered(dir) && self.roots.iter().any(passes)
+            }
+            _ => self.is_covered(path),
         }
     }
 
@@ -270,6 +284,13 @@ impl Core {
             Look::Barred(why) => return self.barred(path, &why),
         };
         self.barred.remove(path);
+        if stat.is_some_and(|stat| stat.kind != Kind::Dir) && self.table.is_live(path) {
+            // It was a directory; as a file it is not lost.
+            if let Some(root) = self.roots.get_mut(path) {
+                root.id = None;
+            }
+            self.drop_dir(now, path);
+        }
         let Some(root) = self.roots.get_mut(path) else {
             return;
         };
@@ -284,6 +305,10 @@ impl Core {
         };
         root.is_dir = stat.kind == Kind::Dir;
         if root.is_dir {
+            if self.table.get(path).is_some() {
+                // It was a file.
+                self.gone(now, path);
+            }
             self.link_root(path);
             self.adopt(now, path, first);
         } else if first {
@@ -367,7 +392,7 @@ impl Core {
         match self.look(path, true) {
             Look::There(stat) => known.is_some_and(|root| {
                 // A file is replaced by each atomic save.
-                !root.is_dir || root.id == Some(id(&stat))
+                !root.is_dir || (stat.kind == Kind::Dir && root.id == Some(id(&stat)))
             }),
             Look::Gone => false,
             Look::Barred(_) => true,
@@ -415,7 +440,8 @@ impl Core {
             match (root.id, stat) {
                 (None, None) => {}
                 (Some(_), None) => self.root_vanished(now, &path),
-                (known, Some(_)) if root.is_dir && known == found => {}
+                // A file may have got the inode of a directory that is gone.
+                (known, Some(stat)) if root.is_dir && stat.kind == Kind::Dir && known == found => {}
                 (Some(_), Some(stat)) if !root.is_dir && stat.kind != Kind::Dir => {
                     let same = |known: &Known| known.untouched(&Known::new(&stat));
                     if !self.table.get(&path).is_some_and(same) {

@@ -68,38 +68,46 @@ impl Core {
         self.matcher.set_rules(dir, rules);
         for dir in covered {
             if let Some(root) = self.roots.of(&dir) {
-                self.forget_ignored(&root, &dir);
+                self.forget_ignored(now, &root, &dir);
                 self.adopt(now, &dir, false);
             }
         }
     }
 
-    /// Forgets what the filter leaves out now, without a word: it still exists.
-    pub(super) fn forget_ignored(&mut self, root: &Path, dir: &Path) {
+    /// Forgets what the filter leaves out now, without a word: it still exists. What was asked for by
+    /// itself passes always.
+    pub(super) fn forget_ignored(&mut self, now: Duration, root: &Path, dir: &Path) {
+        self.promote_inner(now);
+        let (roots, matcher) = (&self.roots, &self.matcher);
+        let is_ours = |path: &Path| roots.of(path).as_deref() == Some(root);
         for dir in self.table.dirs_at(dir) {
             if dir != *root
+                && is_ours(&dir)
                 && self.table.contains_dir(&dir)
-                && !self.matcher.dir(root, &dir, Own::Noted)
+                && !matcher.dir(root, &dir, Own::Noted)
             {
-                let below = self.table.dirs_at(&dir);
+                let mut below = self.table.dirs_at(&dir);
+                below.retain(|dir| is_ours(dir));
+                for dir in below.iter().rev() {
+                    self.table.forget_dir(dir);
+                }
+                below.retain(|dir| !roots.is_guard(dir));
                 let below: Vec<&Path> = below.iter().map(PathBuf::as_path).collect();
                 self.sources.unwatch(&below);
-                self.table.forget(&dir);
-                self.debouncer.forget(|path| path.starts_with(&dir));
+                self.debouncer
+                    .forget(|path| path.starts_with(&dir) && is_ours(path));
             }
         }
         for file in self.table.files_below(dir) {
-            if !self.roots.contains(&file) && !self.matcher.file(root, &file, Own::Noted) {
+            if is_ours(&file) && !matcher.file(root, &file, Own::Noted) {
                 self.table.remove(&file);
                 self.debouncer.forget(|path| path == file);
             }
         }
         // What is new and was not shown yet.
-        let (roots, matcher) = (&self.roots, &self.matcher);
         self.debouncer.forget(|path| {
             path.starts_with(dir)
-                && !roots.contains(path)
-                && roots.of(path).as_deref() == Some(root)
+                && is_ours(path)
                 && self.table.get(path).is_none()
                 && !matcher.file(root, path, Own::Noted)
         });

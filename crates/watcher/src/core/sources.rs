@@ -7,6 +7,7 @@ use crate::backend::poll::Poll;
 use crate::backend::{Backend, WatchError};
 use crate::mounts::Mounts;
 use crate::stats::Warning;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -59,6 +60,20 @@ impl Sources {
         };
         if self.any_remote && dirs.iter().any(|dir| self.mounts.remote(dir).is_some()) {
             return dirs.iter().map(|dir| self.watch_one(dir)).collect();
+        }
+        // What is below a directory that is polled is polled, too: it may be replaced by another one
+        // of its name, and nobody would say so.
+        let below = |dir: &&Path| dir.parent().is_some_and(|dir| self.poll.contains(dir));
+        if dirs.iter().any(below) {
+            let (polled, rest): (Vec<&Path>, Vec<&Path>) = dirs.iter().partition(|dir| below(dir));
+            self.poll.watch_dirs(&polled);
+            let mut answers = self.watch(&rest).into_iter();
+            let polled: BTreeSet<_> = polled.into_iter().collect();
+            let mut answer = |dir| {
+                let other = (!polled.contains(dir)).then(|| answers.next());
+                other.flatten().unwrap_or(Ok(()))
+            };
+            return dirs.iter().map(|dir| answer(*dir)).collect();
         }
         let mut answers = native.watch_dirs(dirs);
         let mut left = Vec::new();

@@ -209,7 +209,7 @@ impl Core {
             && let Some(root) = self.roots.of(dir)
         {
             // Nobody has said so: a poller does not, nor an overflow.
-            self.forget_ignored(&root, dir);
+            self.forget_ignored(now, &root, dir);
         }
         if is_repository {
             self.watch_own_rules(dir);
@@ -227,7 +227,8 @@ impl Core {
         } else {
             self.compare(now, dir, &files);
             for known in self.table.dirs_in(dir) {
-                if dirs.binary_search(&known).is_err() {
+                // A root that is left out here is looked at by itself.
+                if dirs.binary_search(&known).is_err() && !self.roots.contains(&known) {
                     self.dir_missing(now, &known);
                 }
             }

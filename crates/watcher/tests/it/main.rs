@@ -28,3 +28,4 @@ mod points;
 mod real_fs;
 #[cfg(target_os = "linux")]
 mod real_roots;
+mod replaced;
