@@ -6,6 +6,7 @@
 //! or in both; and a batch is made by looking at the files, so that seeing a change twice is harmless.
 
 mod flush;
+mod guards;
 mod hashing;
 mod links;
 mod locks;
@@ -17,6 +18,7 @@ mod roots;
 mod rules;
 mod sources;
 mod walk;
+mod way;
 
 use crate::backend::{Backend, Raw};
 use crate::change::Batch;

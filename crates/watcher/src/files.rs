@@ -1,6 +1,6 @@
 //! The disk behind a trait: what is there now.
 //!
-//! The watcher asks five questions, and asks them only here, so that a test can answer them from
+//! The watcher asks four questions, and asks them only here, so that a test can answer them from
 //! memory. A question about something that has just vanished is answered with an error, which is
 //! never more than a fact about the file.
 
@@ -79,12 +79,12 @@ pub trait Files: Send + Sync {
     /// When it cannot be read.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
-    /// `path` without symbolic links.
+    /// Where the symbolic link at `path` leads, as it was written.
     ///
     /// # Errors
     ///
-    /// When it does not exist.
-    fn real(&self, path: &Path) -> io::Result<PathBuf>;
+    /// When it is no link or must not be read.
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf>;
 }
 
 /// The real disk.
@@ -125,8 +125,8 @@ impl Files for Disk {
         fs::read(path)
     }
 
-    fn real(&self, path: &Path) -> io::Result<PathBuf> {
-        fs::canonicalize(path)
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::read_link(path)
     }
 }
 

@@ -247,11 +247,13 @@ impl Files for MemoryFiles {
         Ok(node.content.clone())
     }
 
-    fn real(&self, path: &Path) -> io::Result<PathBuf> {
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
         let tree = self.lock();
-        let path = tree.resolve(path, true)?;
+        let path = tree.resolve(path, false)?;
         tree.check(&path)?;
-        tree.nodes.get(&path).ok_or(io::ErrorKind::NotFound)?;
-        Ok(path)
+        let node = tree.nodes.get(&path).ok_or(io::ErrorKind::NotFound)?;
+        node.target
+            .clone()
+            .ok_or(io::ErrorKind::InvalidInput.into())
     }
 }

@@ -15,6 +15,8 @@ impl Core {
         for dir in above {
             let rules = self.matcher.read_rules(&*self.files, dir);
             self.matcher.set_rules(dir, rules);
+            let place = self.place_of(dir);
+            self.links.set_place(dir, place.as_deref());
             self.ruling.insert(dir.to_owned());
             self.watch_own_rules(dir);
         }
@@ -52,9 +54,28 @@ impl Core {
 
     /// If `path` is an ignore file: looks at what it covers again, with its new rules.
     pub(super) fn rules_changed(&mut self, now: Duration, path: &Path) {
-        let Some(dir) = self.matcher.ruled_by(path) else {
-            return;
-        };
+        if let Some(dir) = self.matcher.ruled_by(path) {
+            self.read_rules_again(now, dir);
+        }
+    }
+
+    /// Reads the ignore files that nobody says anything about, for a directory that is polled.
+    pub(super) fn look_at_rules_in(&mut self, now: Duration, dir: &Path) {
+        let own = self.rule_dirs.contains(dir).then(|| dir.ancestors().nth(2));
+        for dir in own.flatten().into_iter().chain([dir]) {
+            self.read_rules_again(now, dir);
+        }
+    }
+
+    /// Reads all rules above the roots again, since nobody may have said that they changed.
+    pub(super) fn read_all_rules_above(&mut self, now: Duration) {
+        for dir in self.ruling.clone() {
+            self.read_rules_again(now, &dir);
+        }
+    }
+
+    /// If the rules of `dir` are others now, looks at what they cover.
+    fn read_rules_again(&mut self, now: Duration, dir: &Path) {
         let covered = if self.table.is_live(dir) {
             vec![dir.to_owned()]
         } else if self.ruling.contains(dir) {
@@ -65,7 +86,9 @@ impl Core {
             return;
         };
         let rules = self.matcher.read_rules(&*self.files, dir);
-        self.matcher.set_rules(dir, rules);
+        if !self.matcher.set_rules(dir, rules) {
+            return;
+        }
         for dir in covered {
             if let Some(root) = self.roots.of(&dir) {
                 self.forget_ignored(now, &root, &dir);

@@ -163,8 +163,9 @@ impl Core {
     /// Looks at one live directory again.
     pub(super) fn scan(&mut self, now: Duration, dir: &Path) {
         if self.roots.is_guard(dir) {
-            self.look_at_roots_in(now, dir);
+            self.look_at_roots_through(now, dir);
         }
+        self.look_at_rules_in(now, dir);
         let Some(root) = self.roots.of(dir).filter(|_| self.table.is_live(dir)) else {
             return;
         };

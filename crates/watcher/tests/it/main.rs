@@ -21,6 +21,8 @@ mod handle;
 #[cfg(target_os = "linux")]
 mod limits;
 #[cfg(target_os = "linux")]
+mod linked_roots;
+#[cfg(target_os = "linux")]
 mod overflow;
 #[cfg(target_os = "linux")]
 mod points;

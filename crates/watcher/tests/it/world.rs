@@ -332,7 +332,7 @@ impl Files for Slow {
         self.disk.read(path)
     }
 
-    fn real(&self, path: &Path) -> io::Result<PathBuf> {
-        self.disk.real(path)
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        self.disk.read_link(path)
     }
 }
