@@ -5,6 +5,7 @@
 //! first and listed afterwards, so that whatever happens in between is in the listing, in the events,
 //! or in both; and a batch is made by looking at the files, so that seeing a change twice is harmless.
 
+mod announced;
 mod flush;
 mod guards;
 mod hashing;
@@ -30,6 +31,7 @@ use crate::mounts::Mounts;
 use crate::stats::{Stats, Warning};
 use crate::table::Table;
 use crate::watch::Content;
+use announced::Announced;
 use hashing::Hashing;
 pub(crate) use hashing::hash_of_bytes;
 use links::Links;
@@ -41,7 +43,7 @@ use rescan::Rescan;
 use roots::Roots;
 use rustc_hash::FxHashSet;
 use sources::Sources;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,8 +88,7 @@ pub(crate) struct Core {
     rule_dirs: BTreeSet<PathBuf>,
     /// Directories that vanished with known files in them.
     dropped: Vec<PathBuf>,
-    /// What a tool is about to write itself: the hash, and until when to believe it.
-    expected: BTreeMap<PathBuf, (u64, Duration)>,
+    announced: Announced,
     /// Batches that were taken and handed back.
     returned: VecDeque<Batch>,
     paused: bool,
@@ -125,7 +126,7 @@ impl Core {
             ruling: BTreeSet::new(),
             rule_dirs: BTreeSet::new(),
             dropped: Vec::new(),
-            expected: BTreeMap::new(),
+            announced: Announced::default(),
             returned: VecDeque::new(),
             paused: false,
             seq: 0,
@@ -280,9 +281,8 @@ impl Core {
 
     /// A tool is about to write `path` itself.
     pub(crate) fn expect(&mut self, now: Duration, path: PathBuf, hash: u64) {
-        self.expected.retain(|_, (_, until)| *until >= now);
         let until = now.saturating_add(self.settings.debounce.max_wait.saturating_mul(4));
-        self.expected.insert(path, (hash, until));
+        self.announced.add(now, path, hash, until);
     }
 
     pub(crate) fn warn(&mut self, warning: Warning) {

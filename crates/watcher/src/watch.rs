@@ -182,10 +182,13 @@ impl Watcher {
         self.inner.inbox.wake();
     }
 
-    /// Announces that the caller is about to write `content` to `path`, which is then not
-    /// reported, once. If somebody else changes the file to something else, that is.
+    /// Announces that the caller is about to write `content` to `path`, which is then not reported.
     ///
-    /// The announcement is believed for four times [`max_wait`](crate::Debounce::max_wait).
+    /// Announce each write, right before it. What was announced is used up when it is found, along with
+    /// what was announced for the same path before. If the file holds something else when it is looked
+    /// at, since somebody else has written it as well, that is reported. An announcement that is not used
+    /// up ends when the file is gone, and after four times [`max_wait`](crate::Debounce::max_wait); until
+    /// then, somebody else's write of the very same bytes is taken for it.
     ///
     /// # Errors
     ///
