@@ -5,8 +5,8 @@
 //! never more than a fact about the file.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, Metadata};
-use std::io;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -22,6 +22,13 @@ pub enum Kind {
     Link,
     /// A socket, a device, a pipe: never reported.
     Other,
+}
+
+impl Kind {
+    /// Whether something of this kind is reported itself, as opposed to what is in it.
+    pub(crate) fn is_reported(self) -> bool {
+        matches!(self, Self::File | Self::Link)
+    }
 }
 
 /// What a file looks like from outside. Two equal ones are taken to be the same content.
@@ -72,11 +79,11 @@ pub trait Files: Send + Sync {
         want: &mut dyn FnMut(&OsStr, Kind) -> bool,
     ) -> io::Result<Vec<Entry>>;
 
-    /// The content of `path`.
+    /// The content of the file at `path`.
     ///
     /// # Errors
     ///
-    /// When it cannot be read.
+    /// When it is no regular file, or cannot be read without waiting.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
     /// Where the symbolic link at `path` leads, as it was written.
@@ -122,7 +129,25 @@ impl Files for Disk {
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        fs::read(path)
+        let mut options = File::options();
+        options.read(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt;
+            // Opening a pipe would wait for a writer, reading the kernel's log for its next line.
+            options.custom_flags(libc::O_NONBLOCK);
+        }
+        let mut file = options.open(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "not a regular file",
+            ));
+        }
+        let mut content = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+        file.read_to_end(&mut content)?;
+        Ok(content)
     }
 
     fn read_link(&self, path: &Path) -> io::Result<PathBuf> {

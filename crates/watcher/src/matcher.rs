@@ -6,7 +6,7 @@
 
 use crate::core::PointSet;
 use crate::error::Error;
-use crate::files::{Files, Kind};
+use crate::files::Files;
 use crate::filter::Filter;
 use crate::globs::{Globs, Use};
 use ignore::Match;
@@ -155,13 +155,6 @@ impl Matcher {
         let mut rules: Option<GitignoreBuilder> = None;
         let mut all = Vec::new();
         for path in std::iter::once(exclude).chain(paths) {
-            // Reading a pipe would wait for ever.
-            if !files
-                .stat(&path, true)
-                .is_ok_and(|stat| stat.kind == Kind::File)
-            {
-                continue;
-            }
             let Ok(bytes) = files.read(&path) else {
                 continue;
             };

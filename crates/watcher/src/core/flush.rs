@@ -85,7 +85,7 @@ impl Core {
             Look::Gone => None,
             Look::Barred(why) => return self.barred(path, &why),
         };
-        let stat = stat.filter(|stat| matches!(stat.kind, Kind::File | Kind::Link));
+        let stat = stat.filter(|stat| stat.kind.is_reported());
         let written = self.written.remove(path);
         let Some(stat) = stat else {
             self.announced.forget(path);

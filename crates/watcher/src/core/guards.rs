@@ -198,8 +198,13 @@ impl Core {
                 // A file may have got the inode of a directory that is gone.
                 (known, Some(stat)) if root.is_dir && stat.kind == Kind::Dir && known == found => {}
                 (Some(_), Some(stat)) if !root.is_dir && stat.kind != Kind::Dir => {
-                    let same = |known: &Known| known.untouched(&Known::new(&stat));
-                    if !self.table.get(&path).is_some_and(same) {
+                    let found = stat.kind.is_reported().then(|| Known::new(&stat));
+                    let same = |known: &Known| found.is_some_and(|found| known.untouched(&found));
+                    if self
+                        .table
+                        .get(&path)
+                        .map_or(found.is_some(), |known| !same(known))
+                    {
                         self.debouncer.complete(now, &path);
                     }
                 }

@@ -97,7 +97,7 @@ impl Core {
                 self.table.remove(point);
                 self.point_changed(now, point);
             }
-            Kind::File | Kind::Link if self.table.get(point).is_none() => {
+            kind if kind.is_reported() && self.table.get(point).is_none() => {
                 self.table.insert(point, Known::new(&stat));
             }
             _ => {}
@@ -132,7 +132,7 @@ impl Core {
         }
         for entry in self.files.list(folder, &mut every).unwrap_or_default() {
             let path = folder.join(&entry.name);
-            if let Some(stat) = entry.stat.filter(|_| entry.kind != Kind::Dir)
+            if let Some(stat) = entry.stat.filter(|_| entry.kind.is_reported())
                 && self.table.get(&path).is_none()
             {
                 self.table.insert(&path, Known::new(&stat));

@@ -236,7 +236,7 @@ impl Core {
                 self.gone(now, path);
             }
             self.adopt(now, path, first);
-        } else if first {
+        } else if first && stat.kind.is_reported() {
             self.table.insert(path, Known::new(&stat));
             if let Some(dir) = path.parent() {
                 self.hashing.queue(dir);

@@ -263,7 +263,8 @@ impl Core {
         self.link_file(&path);
         // Again, since the target is watched only now.
         let stat = self.files.stat(&path, true).unwrap_or(stat);
-        Some((name, Known::new(&stat)))
+        let is_reported = stat.kind.is_reported();
+        is_reported.then(|| (name, Known::new(&stat)))
     }
 
     fn compare(&mut self, now: Duration, dir: &Path, files: &[(Name, Known)]) {

@@ -31,3 +31,5 @@ mod real_fs;
 #[cfg(target_os = "linux")]
 mod real_roots;
 mod replaced;
+#[cfg(target_os = "linux")]
+mod special;
