@@ -6,6 +6,7 @@
 //! or in both; and a batch is made by looking at the files, so that seeing a change twice is harmless.
 
 mod announced;
+mod barred;
 mod flush;
 mod guards;
 mod hashing;
@@ -32,6 +33,7 @@ use crate::stats::{Stats, Warning};
 use crate::table::Table;
 use crate::watch::Content;
 use announced::Announced;
+use barred::Barred;
 use hashing::Hashing;
 pub(crate) use hashing::hash_of_bytes;
 use links::Links;
@@ -80,8 +82,7 @@ pub(crate) struct Core {
     written: FxHashSet<PathBuf>,
     /// Points that were not known as files when something happened to them.
     point_dirs: FxHashSet<PathBuf>,
-    /// Directories and roots that may not be looked at.
-    barred: BTreeSet<PathBuf>,
+    barred: Barred,
     /// Directories above the roots whose ignore files count.
     ruling: BTreeSet<PathBuf>,
     /// Directories that are watched for the ignore file in them only.
@@ -122,7 +123,7 @@ impl Core {
             hashing: Hashing::default(),
             written: FxHashSet::default(),
             point_dirs: FxHashSet::default(),
-            barred: BTreeSet::new(),
+            barred: Barred::default(),
             ruling: BTreeSet::new(),
             rule_dirs: BTreeSet::new(),
             dropped: Vec::new(),
@@ -189,6 +190,9 @@ impl Core {
         if self.roots.retry_at.is_some_and(|at| at <= now) {
             self.retry_roots(now);
         }
+        if self.barred.retry_at().is_some_and(|at| at <= now) {
+            self.retry_barred(now);
+        }
         if self.rescan.is_due(now) {
             self.look_at_everything(now);
         }
@@ -213,6 +217,7 @@ impl Core {
             return Some(batch);
         }
         self.retry_roots(now);
+        self.retry_barred(now);
         if self.rescan.is_pending() {
             self.look_at_everything(now);
         }
@@ -240,6 +245,7 @@ impl Core {
             self.locks.look_at().or_else(|| self.debouncer.deadline()),
             self.rescan.at(),
             self.roots.retry_at,
+            self.barred.retry_at(),
             self.sources.deadline(),
         ];
         deadlines.into_iter().flatten().min()

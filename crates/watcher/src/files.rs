@@ -72,7 +72,7 @@ pub trait Files: Send + Sync {
     ///
     /// # Errors
     ///
-    /// When it does not exist or must not be read.
+    /// When it does not exist or must not be read, or a wanted entry that is there not be looked at.
     fn list(
         &self,
         dir: &Path,
@@ -120,9 +120,12 @@ impl Files for Disk {
             let Ok(kind) = entry.file_type().map(kind_of) else {
                 continue;
             };
-            let stat = want(&name, kind)
-                .then(|| entry.metadata().ok().map(|metadata| stat_of(&metadata)))
-                .flatten();
+            let stat = match want(&name, kind).then(|| entry.metadata()) {
+                Some(Ok(metadata)) => Some(stat_of(&metadata)),
+                // It may be listed, and not entered: what is in it is not gone.
+                Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Some(Err(_)) | None => None,
+            };
             entries.push(Entry { name, kind, stat });
         }
         Ok(entries)

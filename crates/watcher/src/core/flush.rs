@@ -83,7 +83,7 @@ impl Core {
             _ if self.is_behind_link(path) => None,
             Look::There(stat) => Some(stat),
             Look::Gone => None,
-            Look::Barred(why) => return self.barred(path, &why),
+            Look::Barred(why) => return self.barred(now, path, &why),
         };
         let stat = stat.filter(|stat| stat.kind.is_reported());
         let written = self.written.remove(path);

@@ -184,7 +184,7 @@ impl Core {
                 Look::There(stat) => Some(stat),
                 Look::Gone => None,
                 Look::Barred(why) => {
-                    self.barred(&path, &why);
+                    self.barred(now, &path, &why);
                     continue;
                 }
             };

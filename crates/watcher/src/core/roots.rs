@@ -207,9 +207,11 @@ impl Core {
         let stat = match self.look(path, true) {
             Look::There(stat) => Some(stat),
             Look::Gone => None,
-            Look::Barred(why) => return self.barred(path, &why),
+            Look::Barred(why) => return self.barred(now, path, &why),
         };
-        self.barred.remove(path);
+        if stat.is_none_or(|stat| stat.kind != Kind::Dir) {
+            self.barred.open(path);
+        }
         if stat.is_some_and(|stat| stat.kind != Kind::Dir) && self.table.is_live(path) {
             // It was a directory; as a file it is not lost.
             if let Some(root) = self.roots.get_mut(path) {

@@ -103,7 +103,7 @@ impl Core {
                     }
                     (Ok(()), None) => {}
                     (Err(WatchError::Gone), _) => self.drop_dir(now, dir),
-                    (Err(error), _) => self.cannot_watch(dir, &error.to_string()),
+                    (Err(error), _) => self.cannot_watch(now, dir, &error),
                 }
             }
             level = next;
@@ -192,7 +192,7 @@ impl Core {
                 return Vec::new();
             }
             Err(error) => {
-                self.cannot_watch(dir, &error.to_string());
+                self.cannot_list(now, dir, &error);
                 return Vec::new();
             }
         };
@@ -203,7 +203,7 @@ impl Core {
             rules,
             is_repository,
         } = listing;
-        self.barred.remove(dir);
+        self.barred.open(dir);
         let ruled_anew = self.matcher.set_rules(dir, rules);
         if ruled_anew
             && !first
@@ -326,7 +326,7 @@ impl Core {
             self.dropped.push(dir.to_owned());
         }
         self.table.prune_below(dir);
-        self.barred.retain(|barred| !barred.starts_with(dir));
+        self.barred.forget_below(dir);
         self.rule_dirs.retain(|own| !own.starts_with(dir));
         self.lose(now, dir);
     }

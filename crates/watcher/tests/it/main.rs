@@ -11,6 +11,8 @@ mod script;
 mod world;
 
 #[cfg(target_os = "linux")]
+mod barred;
+#[cfg(target_os = "linux")]
 mod differential;
 #[cfg(target_os = "linux")]
 mod disk;

@@ -93,7 +93,7 @@ impl World {
         if self.failed {
             return vec!["no watcher".to_owned()];
         }
-        let before = matches!(word, "deny" | "refuse" | "limit" | "broken");
+        let before = matches!(word, "deny" | "refuse" | "break" | "limit" | "broken");
         if self.watcher.is_none()
             && !before
             && let Err(error) = self.build()
