@@ -16,10 +16,10 @@ use std::time::Duration;
 /// [`Watcher::set_points`](crate::Watcher::set_points).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Points {
-    /// Absolute paths that are themselves of interest: a file that is written, comes or goes, a
+    /// Paths that are themselves of interest: a file that is written, comes or goes, a
     /// directory that comes or goes. They need not exist.
     pub names: BTreeSet<PathBuf>,
-    /// Absolute paths of directories of which every entry is of interest, but not what is below it.
+    /// Directories of which every entry is of interest, but not what is below it.
     pub folders: BTreeSet<PathBuf>,
 }
 

@@ -138,10 +138,11 @@ fn what_is_in_a_folder_that_comes_is_reported() {
     let dir = temp.path();
     put(dir.join("src/m.py"), "1");
     let watcher = armed(Watcher::builder().path(dir.join("src")));
-    watcher.set_points(Points {
+    let points = Points {
         folders: [dir.join("data")].into(),
         ..Points::default()
-    });
+    };
+    watcher.set_points(points).expect("points");
     put(dir.join("data/q"), "1");
     let want = ["Added(\"data\")", "Added(\"data/q\")"];
     assert_eq!(settled(&watcher, dir), want);
