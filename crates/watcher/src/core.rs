@@ -408,9 +408,6 @@ impl Core {
 
     /// `path` is gone, or newly named.
     fn vanished(&mut self, now: Duration, path: &Path) {
-        if self.roots.contains(path) {
-            self.root_vanished(now, path);
-        }
         if self.roots.lies_on_the_way(path) {
             self.way_vanished(now, path);
         }

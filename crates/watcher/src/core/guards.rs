@@ -150,8 +150,9 @@ impl Core {
         let known = self.roots.iter().find(|root| root.path == path);
         match self.look(path, true) {
             Look::There(stat) => known.is_some_and(|root| {
+                let is_dir = stat.kind == Kind::Dir;
                 // A file is replaced by each atomic save.
-                !root.is_dir || (stat.kind == Kind::Dir && root.id == Some(id(&stat)))
+                root.is_dir == is_dir && (!is_dir || root.id == Some(id(&stat)))
             }),
             Look::Gone => false,
             Look::Barred(_) => true,

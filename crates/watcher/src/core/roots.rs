@@ -59,7 +59,7 @@ impl Roots {
         let through = self
             .all
             .iter()
-            .filter(|root| root.way.names().any(|name| name == path));
+            .filter(|root| root.path == path || root.way.names().any(|name| name == path));
         through.map(|root| root.path.clone()).collect()
     }
 

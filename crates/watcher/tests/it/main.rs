@@ -35,3 +35,5 @@ mod real_roots;
 mod replaced;
 #[cfg(target_os = "linux")]
 mod special;
+#[cfg(target_os = "linux")]
+mod tree;
