@@ -25,18 +25,16 @@ impl Core {
             let way = Way::to(&*self.files, root);
             let wanted = self.guards_of(root, &way);
             let is_guarded = way.is_near() && wanted.iter().all(|dir| self.roots.is_guard(dir));
-            let new: Vec<&Path> = wanted.iter().map(PathBuf::as_path).collect();
-            let new: Vec<&Path> = new
-                .into_iter()
-                .filter(|dir| !self.roots.is_guard(dir))
-                .collect();
+            let new: Vec<PathBuf> = wanted.difference(&self.roots.guards).cloned().collect();
             let answers = self.sources.watch(&new);
-            let watched = new.iter().zip(answers).filter(|(_, answer)| answer.is_ok());
-            let watched: Vec<PathBuf> = watched.map(|(dir, _)| dir.to_path_buf()).collect();
-            // Once more, since the way may have been another one before it was watched.
-            let once_more = !watched.is_empty();
-            self.roots.guards.extend(watched);
-            if once_more {
+            let watched = new
+                .into_iter()
+                .zip(answers)
+                .filter(|(_, answer)| answer.is_ok());
+            let before = self.roots.guards.len();
+            self.roots.guards.extend(watched.map(|(dir, _)| dir));
+            if self.roots.guards.len() > before {
+                // Once more: the way may have been another one before it was watched.
                 continue;
             }
             self.links.set_place(root, way.place());
@@ -76,12 +74,8 @@ impl Core {
             let is_guard = self.roots.is_guard(dir) || self.rule_dirs.contains(*dir);
             !is_guard && !self.table.is_live(dir) && !self.links.leads_into(dir)
         };
-        let dirs: Vec<&Path> = dirs
-            .iter()
-            .filter(is_needless)
-            .map(PathBuf::as_path)
-            .collect();
-        self.sources.unwatch(&dirs);
+        let needless: Vec<&PathBuf> = dirs.iter().filter(is_needless).collect();
+        self.sources.unwatch(&needless);
     }
 
     /// Tells the inbox what counts in the guards.
@@ -113,12 +107,9 @@ impl Core {
             self.unwatch_below(&root);
             self.root_vanished(now, &root);
         }
-        let (gone, guards) = std::mem::take(&mut self.roots.guards)
-            .into_iter()
-            .partition(|guard| guard.starts_with(path));
-        self.roots.guards = guards;
-        let gone: BTreeSet<PathBuf> = gone;
-        let gone: Vec<&Path> = gone.iter().map(PathBuf::as_path).collect();
+        let mut gone: Vec<PathBuf> = self.roots.guards.iter().cloned().collect();
+        gone.retain(|guard| guard.starts_with(path));
+        self.roots.guards.retain(|guard| !guard.starts_with(path));
         self.sources.unwatch(&gone);
         self.drop_dir(now, path);
         self.roots.retry_at = Some(now);

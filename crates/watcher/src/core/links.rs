@@ -129,14 +129,9 @@ impl Core {
     }
 
     pub(super) fn watch_link_targets(&mut self) {
-        let dirs: BTreeSet<_> = self
-            .links
-            .files
-            .keys()
-            .filter_map(|file| file.parent())
-            .collect();
-        let dirs: Vec<_> = dirs.into_iter().map(Path::to_owned).collect();
-        let dirs: Vec<&Path> = dirs.iter().map(PathBuf::as_path).collect();
+        let dirs = self.links.files.keys().filter_map(|file| file.parent());
+        let dirs: BTreeSet<&Path> = dirs.collect();
+        let dirs: Vec<&Path> = dirs.into_iter().collect();
         self.sources.watch(&dirs);
     }
 }

@@ -279,7 +279,6 @@ impl Core {
 
     pub(super) fn unwatch_below(&mut self, root: &Path) {
         let dirs = self.table.dirs_at(root);
-        let dirs: Vec<&Path> = dirs.iter().map(PathBuf::as_path).collect();
         self.sources.unwatch(&dirs);
     }
 }

@@ -48,7 +48,6 @@ impl Core {
 
     pub(super) fn watch_rule_dirs(&mut self) {
         let dirs: Vec<PathBuf> = self.rule_dirs.iter().cloned().collect();
-        let dirs: Vec<&Path> = dirs.iter().map(PathBuf::as_path).collect();
         self.sources.watch(&dirs);
     }
 
@@ -115,7 +114,6 @@ impl Core {
                     self.table.forget_dir(dir);
                 }
                 below.retain(|dir| !roots.is_guard(dir));
-                let below: Vec<&Path> = below.iter().map(PathBuf::as_path).collect();
                 self.sources.unwatch(&below);
                 self.debouncer
                     .forget(|path| path.starts_with(&dir) && is_ours(path));

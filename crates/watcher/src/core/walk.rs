@@ -111,10 +111,9 @@ impl Core {
     }
 
     fn watch_and_list(&mut self, root: &Path, level: &[PathBuf]) -> Answers {
-        let dirs: Vec<&Path> = level.iter().map(PathBuf::as_path).collect();
-        let answers = self.sources.watch(&dirs).into_iter();
+        let answers = self.sources.watch(level).into_iter();
         let (files, matcher) = (&*self.files, &self.matcher);
-        let with_listing = answers.zip(dirs).map(|(answer, dir)| {
+        let with_listing = answers.zip(level).map(|(answer, dir)| {
             let listing = answer.is_ok().then(|| list(files, matcher, root, dir));
             (answer, listing)
         });
@@ -146,8 +145,7 @@ impl Core {
                 if inbox.is_stopped() {
                     break;
                 }
-                let dirs: Vec<&Path> = part.iter().map(PathBuf::as_path).collect();
-                let answers = sources.watch(&dirs);
+                let answers = sources.watch(part);
                 if sender.send((part, answers)).is_err() {
                     break;
                 }
@@ -313,7 +311,6 @@ impl Core {
     /// `dir` is gone, with everything below it.
     pub(super) fn drop_dir(&mut self, now: Duration, dir: &Path) {
         let dirs = self.table.dirs_at(dir);
-        let dirs: Vec<&Path> = dirs.iter().map(PathBuf::as_path).collect();
         self.sources.gone(&dirs);
         for dir in &dirs {
             self.table.set_live(dir, false);

@@ -1,4 +1,4 @@
-//! What is neither a file nor a directory is never reported, and never keeps anybody waiting [56].
+//! What is neither a file nor a directory is never reported, and never keeps anybody waiting [69].
 //!
 //! Opening a pipe waits for a writer, reading the kernel's log for its next line. A call that waits for
 //! ever would hang the test, so that each is made by a thread that may be left behind.
