@@ -59,7 +59,7 @@ pub struct Entry {
     pub stat: Option<Stat>,
 }
 
-/// The questions.
+/// The questions, which two threads may ask at once.
 pub trait Files: Send + Sync {
     /// What `path` is, and how it looks. A symbolic link is followed if `follow`.
     ///

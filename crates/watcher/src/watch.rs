@@ -254,8 +254,8 @@ impl Watcher {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Io`] if one of the paths cannot be made absolute: it is empty or contains a zero byte.
-    /// The points of the last call stay, then.
+    /// [`ErrorKind::Io`] if one of the paths is empty, contains a zero byte, or is relative to a directory
+    /// that is gone. The points of the last call stay, then.
     ///
     /// # Examples
     ///

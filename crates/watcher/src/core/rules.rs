@@ -58,11 +58,15 @@ impl Core {
         }
     }
 
-    /// Reads the ignore files that nobody says anything about, for a directory that is polled.
+    /// Reads the ignore files above the roots that `dir`, which is polled, is watched for. (Those in a live
+    /// directory are read whenever it is listed.)
     pub(super) fn look_at_rules_in(&mut self, now: Duration, dir: &Path) {
-        let own = self.rule_dirs.contains(dir).then(|| dir.ancestors().nth(2));
-        for dir in own.flatten().into_iter().chain([dir]) {
+        if self.ruling.contains(dir) && !self.table.is_live(dir) {
             self.read_rules_again(now, dir);
+        }
+        let own = self.rule_dirs.contains(dir).then(|| dir.ancestors().nth(2));
+        if let Some(top) = own.flatten() {
+            self.read_rules_again(now, top);
         }
     }
 
