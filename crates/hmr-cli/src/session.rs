@@ -189,10 +189,12 @@ impl Session {
             .cloned()
             .collect();
         self.inputs = inputs.into_iter().collect();
-        py.detach(|| {
-            self.watcher.set_points(points_of(&self.inputs));
-            self.engine.unseen_changes(&new)
-        })
+        let watched = py.detach(|| self.watcher.set_points(points_of(&self.inputs)));
+        if let Err(error) = watched {
+            self.reporter
+                .warning(&format!("cannot watch data files: {error}"));
+        }
+        py.detach(|| self.engine.unseen_changes(&new))
     }
 }
 

@@ -85,6 +85,9 @@ pub enum WatchError {
 }
 
 /// A source of events about directories.
+///
+/// Its methods are called by whoever calls the watcher, one at a time, and must not call it in turn. Events
+/// may be sent from any thread, also in the middle of a call.
 pub trait Backend: Send {
     /// Gets ready, and sends every event to `sink` from now on.
     ///

@@ -130,7 +130,8 @@ impl Builder {
     }
 
     /// Looks through symbolic links below the roots. Default: a link is a file of its own, that
-    /// changes when it is made to lead elsewhere. A root may always be a link.
+    /// changes when it is made to lead elsewhere. A root may always be a link, and behind any number of
+    /// them.
     pub fn follow_links(mut self, follow: bool) -> Self {
         self.settings.follow_links = follow;
         self
@@ -188,8 +189,9 @@ impl Builder {
     /// # Errors
     ///
     /// [`ErrorKind::NothingToWatch`] without a path, [`ErrorKind::NoSuchPath`] if one does not exist,
-    /// [`ErrorKind::BadGlob`] if the filter has one that does not parse or can match nothing, [`ErrorKind::BadSettings`] if the interval to
-    /// poll at is zero, [`ErrorKind::Io`] if a relative path cannot be made absolute.
+    /// [`ErrorKind::BadGlob`] if the filter has one that does not parse or can match nothing,
+    /// [`ErrorKind::BadSettings`] if the interval to poll at is zero, [`ErrorKind::Io`] if a path is empty,
+    /// contains a zero byte, or is relative to a directory that is gone.
     pub fn build(mut self) -> Result<Watcher, Error> {
         if self.paths.is_empty() {
             return Err(ErrorKind::NothingToWatch.into());

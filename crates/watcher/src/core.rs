@@ -5,7 +5,10 @@
 //! first and listed afterwards, so that whatever happens in between is in the listing, in the events,
 //! or in both; and a batch is made by looking at the files, so that seeing a change twice is harmless.
 
+mod announced;
+mod barred;
 mod flush;
+mod guards;
 mod hashing;
 mod links;
 mod locks;
@@ -17,6 +20,7 @@ mod roots;
 mod rules;
 mod sources;
 mod walk;
+mod way;
 
 use crate::backend::{Backend, Raw};
 use crate::change::Batch;
@@ -28,6 +32,8 @@ use crate::mounts::Mounts;
 use crate::stats::{Stats, Warning};
 use crate::table::Table;
 use crate::watch::Content;
+use announced::Announced;
+use barred::Barred;
 use hashing::Hashing;
 pub(crate) use hashing::hash_of_bytes;
 use links::Links;
@@ -39,7 +45,7 @@ use rescan::Rescan;
 use roots::Roots;
 use rustc_hash::FxHashSet;
 use sources::Sources;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,16 +82,14 @@ pub(crate) struct Core {
     written: FxHashSet<PathBuf>,
     /// Points that were not known as files when something happened to them.
     point_dirs: FxHashSet<PathBuf>,
-    /// Directories and roots that may not be looked at.
-    barred: BTreeSet<PathBuf>,
+    barred: Barred,
     /// Directories above the roots whose ignore files count.
     ruling: BTreeSet<PathBuf>,
     /// Directories that are watched for the ignore file in them only.
     rule_dirs: BTreeSet<PathBuf>,
     /// Directories that vanished with known files in them.
     dropped: Vec<PathBuf>,
-    /// What a tool is about to write itself: the hash, and until when to believe it.
-    expected: BTreeMap<PathBuf, (u64, Duration)>,
+    announced: Announced,
     /// Batches that were taken and handed back.
     returned: VecDeque<Batch>,
     paused: bool,
@@ -119,11 +123,11 @@ impl Core {
             hashing: Hashing::default(),
             written: FxHashSet::default(),
             point_dirs: FxHashSet::default(),
-            barred: BTreeSet::new(),
+            barred: Barred::default(),
             ruling: BTreeSet::new(),
             rule_dirs: BTreeSet::new(),
             dropped: Vec::new(),
-            expected: BTreeMap::new(),
+            announced: Announced::default(),
             returned: VecDeque::new(),
             paused: false,
             seq: 0,
@@ -186,6 +190,9 @@ impl Core {
         if self.roots.retry_at.is_some_and(|at| at <= now) {
             self.retry_roots(now);
         }
+        if self.barred.retry_at().is_some_and(|at| at <= now) {
+            self.retry_barred(now);
+        }
         if self.rescan.is_due(now) {
             self.look_at_everything(now);
         }
@@ -210,6 +217,7 @@ impl Core {
             return Some(batch);
         }
         self.retry_roots(now);
+        self.retry_barred(now);
         if self.rescan.is_pending() {
             self.look_at_everything(now);
         }
@@ -237,6 +245,7 @@ impl Core {
             self.locks.look_at().or_else(|| self.debouncer.deadline()),
             self.rescan.at(),
             self.roots.retry_at,
+            self.barred.retry_at(),
             self.sources.deadline(),
         ];
         deadlines.into_iter().flatten().min()
@@ -278,9 +287,8 @@ impl Core {
 
     /// A tool is about to write `path` itself.
     pub(crate) fn expect(&mut self, now: Duration, path: PathBuf, hash: u64) {
-        self.expected.retain(|_, (_, until)| *until >= now);
         let until = now.saturating_add(self.settings.debounce.max_wait.saturating_mul(4));
-        self.expected.insert(path, (hash, until));
+        self.announced.add(now, path, hash, until);
     }
 
     pub(crate) fn warn(&mut self, warning: Warning) {
@@ -400,9 +408,6 @@ impl Core {
 
     /// `path` is gone, or newly named.
     fn vanished(&mut self, now: Duration, path: &Path) {
-        if self.roots.contains(path) {
-            self.root_vanished(now, path);
-        }
         if self.roots.lies_on_the_way(path) {
             self.way_vanished(now, path);
         }

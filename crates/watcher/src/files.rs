@@ -1,12 +1,12 @@
 //! The disk behind a trait: what is there now.
 //!
-//! The watcher asks five questions, and asks them only here, so that a test can answer them from
+//! The watcher asks four questions, and asks them only here, so that a test can answer them from
 //! memory. A question about something that has just vanished is answered with an error, which is
 //! never more than a fact about the file.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, Metadata};
-use std::io;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -22,6 +22,13 @@ pub enum Kind {
     Link,
     /// A socket, a device, a pipe: never reported.
     Other,
+}
+
+impl Kind {
+    /// Whether something of this kind is reported itself, as opposed to what is in it.
+    pub(crate) fn is_reported(self) -> bool {
+        matches!(self, Self::File | Self::Link)
+    }
 }
 
 /// What a file looks like from outside. Two equal ones are taken to be the same content.
@@ -52,7 +59,7 @@ pub struct Entry {
     pub stat: Option<Stat>,
 }
 
-/// The questions.
+/// The questions, which two threads may ask at once.
 pub trait Files: Send + Sync {
     /// What `path` is, and how it looks. A symbolic link is followed if `follow`.
     ///
@@ -65,26 +72,26 @@ pub trait Files: Send + Sync {
     ///
     /// # Errors
     ///
-    /// When it does not exist or must not be read.
+    /// When it does not exist or must not be read, or a wanted entry that is there not be looked at.
     fn list(
         &self,
         dir: &Path,
         want: &mut dyn FnMut(&OsStr, Kind) -> bool,
     ) -> io::Result<Vec<Entry>>;
 
-    /// The content of `path`.
+    /// The content of the file at `path`.
     ///
     /// # Errors
     ///
-    /// When it cannot be read.
+    /// When it is no regular file, or cannot be read without waiting.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
-    /// `path` without symbolic links.
+    /// Where the symbolic link at `path` leads, as it was written.
     ///
     /// # Errors
     ///
-    /// When it does not exist.
-    fn real(&self, path: &Path) -> io::Result<PathBuf>;
+    /// When it is no link or must not be read.
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf>;
 }
 
 /// The real disk.
@@ -113,20 +120,41 @@ impl Files for Disk {
             let Ok(kind) = entry.file_type().map(kind_of) else {
                 continue;
             };
-            let stat = want(&name, kind)
-                .then(|| entry.metadata().ok().map(|metadata| stat_of(&metadata)))
-                .flatten();
+            let stat = match want(&name, kind).then(|| entry.metadata()) {
+                Some(Ok(metadata)) => Some(stat_of(&metadata)),
+                // It may be listed, and not entered: what is in it is not gone.
+                Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Some(Err(_)) | None => None,
+            };
             entries.push(Entry { name, kind, stat });
         }
         Ok(entries)
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        fs::read(path)
+        let mut options = File::options();
+        options.read(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt;
+            // Opening a pipe would wait for a writer, reading the kernel's log for its next line.
+            options.custom_flags(libc::O_NONBLOCK);
+        }
+        let mut file = options.open(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "not a regular file",
+            ));
+        }
+        let mut content = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+        file.read_to_end(&mut content)?;
+        Ok(content)
     }
 
-    fn real(&self, path: &Path) -> io::Result<PathBuf> {
-        fs::canonicalize(path)
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::read_link(path)
     }
 }
 

@@ -97,10 +97,10 @@ impl Filter {
 
     /// Leaves out what `.gitignore` and `.ignore` files say. Off by default.
     ///
-    /// Those in the watched directories count, those above the root up to the top of the
-    /// repository, and the `.git/info/exclude` of each repository; a user's global ignore file does not. Editing one
-    /// while the watcher runs takes effect at once: files that are ignored no longer are reported as
-    /// added, files that are ignored now are forgotten without a word, since they still exist.
+    /// Those in the watched directories count, those above the root up to the top of the repository, and
+    /// the `.git/info/exclude` of each repository; a user's global ignore file does not. Editing one while
+    /// the watcher runs takes effect at once: files that are ignored no longer are reported as added, files
+    /// that are ignored now are forgotten without a word, since they still exist.
     #[must_use]
     pub fn gitignore(mut self, on: bool) -> Self {
         self.gitignore = on;

@@ -238,20 +238,26 @@ impl Files for MemoryFiles {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let mut tree = self.lock();
         let path = tree.resolve(path, true)?;
-        tree.reads.push(path.clone());
         tree.check(&path)?;
         if tree.unreadable.contains(&path) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         let node = tree.nodes.get(&path).ok_or(io::ErrorKind::NotFound)?;
-        Ok(node.content.clone())
+        if node.stat.kind != Kind::File {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let content = node.content.clone();
+        tree.reads.push(path);
+        Ok(content)
     }
 
-    fn real(&self, path: &Path) -> io::Result<PathBuf> {
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
         let tree = self.lock();
-        let path = tree.resolve(path, true)?;
+        let path = tree.resolve(path, false)?;
         tree.check(&path)?;
-        tree.nodes.get(&path).ok_or(io::ErrorKind::NotFound)?;
-        Ok(path)
+        let node = tree.nodes.get(&path).ok_or(io::ErrorKind::NotFound)?;
+        node.target
+            .clone()
+            .ok_or(io::ErrorKind::InvalidInput.into())
     }
 }

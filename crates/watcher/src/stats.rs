@@ -54,7 +54,7 @@ pub enum Warning {
         /// The kind of file system.
         kind: String,
     },
-    /// A directory cannot be read or watched; the others are.
+    /// A directory cannot be read or watched; the others are, and it is tried again.
     Unwatched {
         /// The directory.
         path: PathBuf,

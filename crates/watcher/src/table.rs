@@ -163,13 +163,6 @@ impl Table {
         Some(known)
     }
 
-    /// Drops everything at and below `path`.
-    pub(crate) fn forget(&mut self, path: &Path) {
-        for dir in self.dirs_at(path).iter().rev() {
-            self.leave(dir);
-        }
-    }
-
     /// Drops one directory and its files.
     pub(crate) fn forget_dir(&mut self, path: &Path) {
         self.leave(path);

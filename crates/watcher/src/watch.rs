@@ -11,6 +11,8 @@ use crate::core::{Core, Points, hash_of_bytes};
 use crate::error::{Error, ErrorKind};
 use crate::inbox::Inbox;
 use crate::stats::{Stats, Warning};
+use std::collections::BTreeSet;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,8 +38,12 @@ impl Default for Content {
 }
 
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Error> {
-    let path =
-        std::path::absolute(path).map_err(|error| Error::new(ErrorKind::Io(error), Some(path)))?;
+    let bad = |error| Error::new(ErrorKind::Io(error), Some(path));
+    if path.as_os_str().as_encoded_bytes().contains(&0) {
+        let why = "no path contains a zero byte";
+        return Err(bad(io::Error::new(io::ErrorKind::InvalidInput, why)));
+    }
+    let path = std::path::absolute(path).map_err(bad)?;
     // `a/./b` and a slash at the end are gone now; `a/../b` must stay, `a` may be a link.
     Ok(path.components().collect())
 }
@@ -182,10 +188,13 @@ impl Watcher {
         self.inner.inbox.wake();
     }
 
-    /// Announces that the caller is about to write `content` to `path`, which is then not
-    /// reported, once. If somebody else changes the file to something else, that is.
+    /// Announces that the caller is about to write `content` to `path`, which is then not reported.
     ///
-    /// The announcement is believed for four times [`max_wait`](crate::Debounce::max_wait).
+    /// Announce each write, right before it. What was announced is used up when it is found, along with
+    /// what was announced for the same path before. If the file holds something else when it is looked
+    /// at, since somebody else has written it as well, that is reported. An announcement that is not used
+    /// up ends when the file is gone, and after four times [`max_wait`](crate::Debounce::max_wait); until
+    /// then, somebody else's write of the very same bytes is taken for it.
     ///
     /// # Errors
     ///
@@ -243,6 +252,11 @@ impl Watcher {
     /// What is there is known. A point need not exist, nor the directory that it would be in. Only
     /// the directories directly around points are watched for them, however deep the tree below is.
     ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] if one of the paths is empty, contains a zero byte, or is relative to a directory
+    /// that is gone. The points of the last call stay, then.
+    ///
     /// # Examples
     ///
     /// ```
@@ -255,17 +269,25 @@ impl Watcher {
     /// watcher.set_points(Points {
     ///     names: [settings.clone()].into(),
     ///     ..Points::default()
-    /// });
+    /// })?;
     /// std::fs::write(dir.join("notes.txt"), "nobody asked")?;
     /// std::fs::write(&settings, "{}")?;
     /// let batch = watcher.settle().expect("a batch");
     /// assert_eq!(batch.changes(), [Change::Added(settings)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn set_points(&self, points: Points) {
+    pub fn set_points(&self, points: Points) -> Result<(), Error> {
+        let all = |paths: BTreeSet<PathBuf>| -> Result<BTreeSet<PathBuf>, Error> {
+            paths.iter().map(|path| absolute(path)).collect()
+        };
+        let points = Points {
+            names: all(points.names)?,
+            folders: all(points.folders)?,
+        };
         let now = self.inner.clock.now();
         self.inner.core().set_points(now, points);
         self.inner.inbox.wake();
+        Ok(())
     }
 
     /// Whether a path that was given exists and is watched; `false` while it is lost and waited

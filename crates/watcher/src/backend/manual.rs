@@ -115,6 +115,11 @@ impl Manual {
         self.lock().refused.insert(dir.into(), why);
     }
 
+    /// Lets `dir` be watched again.
+    pub fn accept(&self, dir: impl AsRef<Path>) {
+        self.lock().refused.remove(dir.as_ref());
+    }
+
     /// Gives no more than `limit` watches.
     pub fn limit(&self, limit: usize) {
         self.lock().limit = Some(limit);

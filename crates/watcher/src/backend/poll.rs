@@ -35,6 +35,10 @@ impl Poll {
         self.dirs.len()
     }
 
+    pub(crate) fn contains(&self, dir: &Path) -> bool {
+        self.dirs.contains(dir)
+    }
+
     /// Every directory, whether it is time or not.
     pub(crate) fn dirs(&self) -> Vec<PathBuf> {
         self.dirs.iter().cloned().collect()

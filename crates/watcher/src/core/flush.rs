@@ -1,7 +1,6 @@
 //! Making a batch: each path that is due is looked at and compared with what the consumer knows.
 
 use super::Core;
-use super::hashing::hash_of_bytes;
 use super::look::Look;
 use crate::change::{Batch, Change};
 use crate::files::{Kind, Stat};
@@ -84,21 +83,22 @@ impl Core {
             _ if self.is_behind_link(path) => None,
             Look::There(stat) => Some(stat),
             Look::Gone => None,
-            Look::Barred(why) => return self.barred(path, &why),
+            Look::Barred(why) => return self.barred(now, path, &why),
         };
-        let stat = stat.filter(|stat| matches!(stat.kind, Kind::File | Kind::Link));
+        let stat = stat.filter(|stat| stat.kind.is_reported());
         let written = self.written.remove(path);
         let Some(stat) = stat else {
+            self.announced.forget(path);
             if let Some(known) = self.table.remove(path) {
                 effect.removed.insert(path.to_owned(), known);
             }
             return;
         };
-        let expected = self.is_expected(now, path, &stat);
         let new = self.know(path, &stat);
+        let announced = self.was_announced(now, path, &stat, &new);
         self.table.insert(path, new);
         match old {
-            _ if expected => {}
+            _ if announced => {}
             None => {
                 effect.added.insert(path.to_owned(), new);
             }
@@ -134,30 +134,21 @@ impl Core {
     fn know(&self, path: &Path, stat: &Stat) -> Known {
         let mut known = Known::new(stat);
         if let Content::HashUpTo(most) = self.settings.content
-            && stat.kind == Kind::File
             && stat.size <= most
-            && let Ok(bytes) = self.files.read(path)
         {
-            known.hash = hash_of_bytes(&bytes);
+            known.hash = self.hash_at(path, stat).unwrap_or(0);
         }
         known
     }
 
-    /// Whether a tool has announced what `path` holds now; once.
-    fn is_expected(&mut self, now: Duration, path: &Path, stat: &Stat) -> bool {
-        let Some((hash, until)) = self.expected.get(path).copied() else {
+    /// Whether a tool has announced what `path` holds now.
+    fn was_announced(&mut self, now: Duration, path: &Path, stat: &Stat, known: &Known) -> bool {
+        if !self.announced.contain(path) {
             return false;
-        };
-        let is_it = stat.kind == Kind::File
-            && now <= until
-            && self
-                .files
-                .read(path)
-                .is_ok_and(|bytes| hash_of_bytes(&bytes) == hash);
-        if is_it || now > until {
-            self.expected.remove(path);
         }
-        is_it
+        let read = Some(known.hash).filter(|hash| *hash != 0);
+        let hash = read.or_else(|| self.hash_at(path, stat));
+        hash.is_some_and(|hash| self.announced.take(now, path, hash))
     }
 
     /// Files that are gone may be gone because a root is, or is another one now, unseen.
@@ -221,7 +212,12 @@ impl Core {
         let mut dropped = std::mem::take(&mut self.dropped);
         dropped.sort();
         for dir in dropped {
-            if self.table.contains_dir(&dir) || !self.look(&dir, true).is_gone() {
+            if !self.look(&dir, true).is_gone() {
+                continue;
+            }
+            if self.table.contains_dir(&dir) {
+                // What was in it is waited for still.
+                self.dropped.push(dir);
                 continue;
             }
             let before = effect.removed.len();

@@ -5,6 +5,7 @@
 //! when it was put into the table: otherwise a change would be taken for the start.
 
 use super::Core;
+use crate::files::{Kind, Stat};
 use crate::table::Known;
 use crate::watch::Content;
 use std::hash::Hasher;
@@ -59,16 +60,25 @@ impl Core {
 
     /// The hash of the content of `path`, if that is the content of `known`.
     fn hash_of(&self, path: &Path, known: &Known) -> Option<u64> {
-        let follow = self.follows(path);
-        let is_same = || {
-            let stat = self.files.stat(path, follow).ok();
-            stat.is_some_and(|stat| {
-                stat.kind == crate::Kind::File && known.untouched(&Known::new(&stat))
-            })
+        let as_known = || {
+            let stat = self.files.stat(path, self.follows(path)).ok()?;
+            known.untouched(&Known::new(&stat)).then_some(stat)
         };
-        let hash = is_same().then(|| self.files.read(path).ok())?;
-        let hash = hash.map(|bytes| hash_of_bytes(&bytes))?;
-        is_same().then_some(hash)
+        let hash = self.hash_at(path, &as_known()?)?;
+        as_known().map(|_| hash)
+    }
+
+    /// The hash of what `path` holds; a link holds where it leads.
+    pub(super) fn hash_at(&self, path: &Path, stat: &Stat) -> Option<u64> {
+        let content = match stat.kind {
+            Kind::File => self.files.read(path).ok()?,
+            Kind::Link => {
+                let target = self.files.read_link(path).ok()?;
+                target.into_os_string().into_encoded_bytes()
+            }
+            Kind::Dir | Kind::Other => return None,
+        };
+        Some(hash_of_bytes(&content))
     }
 }
 

@@ -5,6 +5,7 @@
 //! place. A link to one of the directories that it lies in is not followed, so that loops end.
 
 use super::Core;
+use super::way::Way;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -13,20 +14,35 @@ const MOST_IN_A_ROW: usize = 8;
 
 #[derive(Debug, Default)]
 pub(super) struct Links {
-    /// A directory to the place that it really is.
-    dirs: BTreeMap<PathBuf, PathBuf>,
+    /// A directory or a root to the place where it really is.
+    places: BTreeMap<PathBuf, PathBuf>,
     /// A file to the links that lead to it.
     files: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
 }
 
 impl Links {
     pub(super) fn is_empty(&self) -> bool {
-        self.dirs.is_empty() && self.files.is_empty()
+        self.places.is_empty() && self.files.is_empty()
     }
 
-    /// Whether a followed link leads to something directly in `dir`.
+    /// Whether something in `dir` has another name.
     pub(super) fn leads_into(&self, dir: &Path) -> bool {
-        self.files.keys().any(|file| file.parent() == Some(dir))
+        let mut places = self.places.values();
+        let mut files = self.files.keys();
+        places.any(|place| dir.starts_with(place)) || files.any(|file| file.parent() == Some(dir))
+    }
+
+    /// Takes note of where `path` really is, if it is anywhere.
+    pub(super) fn set_place(&mut self, path: &Path, place: Option<&Path>) {
+        match place {
+            Some(place) if place != path => drop(self.places.insert(path.into(), place.into())),
+            _ => drop(self.places.remove(path)),
+        }
+    }
+
+    /// Forgets the place of `path`; whether it is elsewhere.
+    pub(super) fn forget_place(&mut self, path: &Path) -> bool {
+        self.places.remove(path).is_some()
     }
 
     /// Every name of what is at `path`.
@@ -35,7 +51,7 @@ impl Links {
         for _ in 0..MOST_IN_A_ROW {
             let link = real
                 .ancestors()
-                .find_map(|part| Some((part, self.dirs.get(part)?)));
+                .find_map(|part| Some((part, self.places.get(part)?)));
             match link {
                 Some((part, place)) => match real.strip_prefix(part) {
                     Ok(rest) if !rest.as_os_str().is_empty() => real = place.join(rest),
@@ -45,7 +61,7 @@ impl Links {
             }
         }
         let mut names = BTreeSet::from([path.to_owned()]);
-        for (link, place) in &self.dirs {
+        for (link, place) in &self.places {
             match real.strip_prefix(place) {
                 // What happens to the place happens to what the link shows.
                 Ok(rest) if rest.as_os_str().is_empty() => drop(names.insert(link.clone())),
@@ -73,9 +89,15 @@ impl Core {
                 .is_ok_and(|stat| stat.kind == crate::Kind::Link)
     }
 
+    /// Where `path` really is.
+    pub(super) fn place_of(&self, path: &Path) -> Option<PathBuf> {
+        let way = Way::to(&*self.files, path);
+        way.place().map(Path::to_owned)
+    }
+
     /// Takes note of a link to a directory; `false` if it must not be entered.
     pub(super) fn link_dir(&mut self, path: &Path) -> bool {
-        let Ok(place) = self.files.real(path) else {
+        let Some(place) = self.place_of(path) else {
             return false;
         };
         let Some(root) = self.roots.of(path) else {
@@ -85,16 +107,16 @@ impl Core {
             .ancestors()
             .skip(1)
             .take_while(|dir| dir.starts_with(&root));
-        if above.any(|dir| self.files.real(dir).is_ok_and(|dir| dir == place)) {
+        if above.any(|dir| self.place_of(dir).as_ref() == Some(&place)) {
             return false;
         }
-        self.links.dirs.insert(path.to_owned(), place);
+        self.links.places.insert(path.to_owned(), place);
         true
     }
 
     /// Takes note of a link to a file, and watches the directory of the file.
     pub(super) fn link_file(&mut self, path: &Path) {
-        let Ok(place) = self.files.real(path) else {
+        let Some(place) = self.place_of(path) else {
             return;
         };
         if let Some(dir) = place.parent() {
@@ -106,25 +128,10 @@ impl Core {
         }
     }
 
-    /// Takes note of where a root really is, if links are followed.
-    pub(super) fn link_root(&mut self, path: &Path) {
-        if self.settings.follow_links
-            && let Ok(place) = self.files.real(path)
-            && place != path
-        {
-            self.links.dirs.insert(path.to_owned(), place);
-        }
-    }
-
     pub(super) fn watch_link_targets(&mut self) {
-        let dirs: BTreeSet<_> = self
-            .links
-            .files
-            .keys()
-            .filter_map(|file| file.parent())
-            .collect();
-        let dirs: Vec<_> = dirs.into_iter().map(Path::to_owned).collect();
-        let dirs: Vec<&Path> = dirs.iter().map(PathBuf::as_path).collect();
+        let dirs = self.links.files.keys().filter_map(|file| file.parent());
+        let dirs: BTreeSet<&Path> = dirs.collect();
+        let dirs: Vec<&Path> = dirs.into_iter().collect();
         self.sources.watch(&dirs);
     }
 }

@@ -16,10 +16,10 @@ use std::time::Duration;
 /// [`Watcher::set_points`](crate::Watcher::set_points).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Points {
-    /// Absolute paths that are themselves of interest: a file that is written, comes or goes, a
+    /// Paths that are themselves of interest: a file that is written, comes or goes, a
     /// directory that comes or goes. They need not exist.
     pub names: BTreeSet<PathBuf>,
-    /// Absolute paths of directories of which every entry is of interest, but not what is below it.
+    /// Directories of which every entry is of interest, but not what is below it.
     pub folders: BTreeSet<PathBuf>,
 }
 
@@ -97,7 +97,7 @@ impl Core {
                 self.table.remove(point);
                 self.point_changed(now, point);
             }
-            Kind::File | Kind::Link if self.table.get(point).is_none() => {
+            kind if kind.is_reported() && self.table.get(point).is_none() => {
                 self.table.insert(point, Known::new(&stat));
             }
             _ => {}
@@ -113,13 +113,26 @@ impl Core {
         {
             return;
         }
+        let shown = self.table.files_in(folder);
+        let shown: BTreeSet<_> = shown.map(|(name, _)| name.to_owned()).collect();
         if !self.table.is_live(folder) {
-            return self.add_flat_root(now, folder);
+            self.add_flat_root(now, folder);
         }
         let mut every = |_: &std::ffi::OsStr, _: Kind| true;
+        if !first {
+            for entry in self.files.list(folder, &mut every).unwrap_or_default() {
+                let path = folder.join(&entry.name);
+                if !shown.contains(&entry.name) {
+                    // Covering the folder has made it known, but nobody was told.
+                    self.table.remove(&path);
+                }
+                self.point_changed(now, &path);
+            }
+            return;
+        }
         for entry in self.files.list(folder, &mut every).unwrap_or_default() {
             let path = folder.join(&entry.name);
-            if let Some(stat) = entry.stat.filter(|_| entry.kind != Kind::Dir)
+            if let Some(stat) = entry.stat.filter(|_| entry.kind.is_reported())
                 && self.table.get(&path).is_none()
             {
                 self.table.insert(&path, Known::new(&stat));
@@ -178,7 +191,8 @@ impl Core {
 
     /// A directory has appeared: there may be points in it.
     pub(super) fn cover_below(&mut self, now: Duration, dir: &Path) {
-        if !self.matcher.points.missing.contains(dir) {
+        let set = &self.matcher.points;
+        if !set.missing.contains(dir) && !set.points.folders.contains(dir) {
             return;
         }
         let Points { names, folders } = self.matcher.points.points.clone();

@@ -5,8 +5,6 @@
 
 use super::Core;
 use crate::stats::Warning;
-use std::path::Path;
-use std::path::PathBuf;
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(20);
@@ -65,15 +63,19 @@ impl Core {
     pub(super) fn look_at_everything(&mut self, now: Duration) {
         self.rescan.start(now);
         self.stats.rescans += 1;
+        self.watch_everything(now);
+        self.rescan.found = !self.debouncer.is_empty();
+    }
+
+    /// Sets every watch anew, and compares what is there with what is known.
+    pub(super) fn watch_everything(&mut self, now: Duration) {
         self.sources.reset();
-        let guards = self.roots.guards();
-        let guards: Vec<&Path> = guards.iter().map(PathBuf::as_path).collect();
-        self.sources.watch(&guards);
+        self.roots.guards.clear();
         self.watch_link_targets();
         self.watch_rule_dirs();
+        self.read_all_rules_above(now);
         for root in self.roots.paths() {
             self.attach(now, &root, false);
         }
-        self.rescan.found = !self.debouncer.is_empty();
     }
 }

@@ -1,15 +1,13 @@
 //! The roots: what was asked for, whether it exists, and what to do when it comes and goes.
 //!
-//! A watch on a directory dies with the directory, and goes along when it is renamed. Therefore every
-//! directory above a root is watched too, as a *guard*, for the names on the way to the root only; the
-//! way through symbolic links as well as the real one. Only while a root is lost and its parent as well
-//! is there anything to try again by the clock.
+//! A watch on a directory dies with the directory, and goes along when it is renamed; how that is noticed
+//! is in [`guards`](super::guards).
 
 use super::Core;
 use super::look::Look;
+use super::way::Way;
 use crate::error::{Error, ErrorKind};
 use crate::files::{Kind, Stat};
-use crate::inbox::Narrow;
 use crate::matcher::Own;
 use crate::stats::Warning;
 use crate::table::Known;
@@ -17,13 +15,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const RETRY: Duration = Duration::from_millis(200);
-
 #[derive(Debug)]
 pub(super) struct Root {
     pub(super) path: PathBuf,
-    /// The same without symbolic links.
-    real: PathBuf,
+    pub(super) way: Way,
     /// What it was when it was last seen.
     pub(super) is_dir: bool,
     /// The device and inode that are watched; `None` while there is nothing to watch.
@@ -35,7 +30,8 @@ pub(super) struct Roots {
     all: Vec<Root>,
     /// Paths that were asked for while something above them was watched already.
     inner: BTreeSet<PathBuf>,
-    guards: BTreeSet<PathBuf>,
+    /// Directories in which a name on the way to a root is.
+    pub(super) guards: BTreeSet<PathBuf>,
     /// When to look for lost roots.
     pub(super) retry_at: Option<Duration>,
 }
@@ -55,30 +51,16 @@ impl Roots {
 
     /// Whether a root is reached through `path`.
     pub(super) fn lies_on_the_way(&self, path: &Path) -> bool {
-        let through = |root: &Root| root.path.starts_with(path) || root.real.starts_with(path);
-        self.all
-            .iter()
-            .any(|root| root.path != path && through(root))
+        !self.through(path).is_empty()
     }
 
     /// The roots that are reached through `path`.
-    fn through(&self, path: &Path) -> Vec<PathBuf> {
-        let through = |root: &&Root| root.path.starts_with(path) || root.real.starts_with(path);
-        self.all
+    pub(super) fn through(&self, path: &Path) -> Vec<PathBuf> {
+        let through = self
+            .all
             .iter()
-            .filter(through)
-            .map(|root| root.path.clone())
-            .collect()
-    }
-
-    /// Every name on the way to a root.
-    fn ways(&self) -> impl Iterator<Item = &Path> {
-        let ways = self.all.iter().flat_map(|root| [&root.path, &root.real]);
-        ways.flat_map(|path| path.ancestors())
-    }
-
-    pub(super) fn guards(&self) -> Vec<PathBuf> {
-        self.guards.iter().cloned().collect()
+            .filter(|root| root.path == path || root.way.names().any(|name| name == path));
+        through.map(|root| root.path.clone()).collect()
     }
 
     pub(super) fn paths(&self) -> Vec<PathBuf> {
@@ -92,11 +74,11 @@ impl Roots {
         nearest.map(|root| root.path.clone())
     }
 
-    fn get_mut(&mut self, path: &Path) -> Option<&mut Root> {
+    pub(super) fn get_mut(&mut self, path: &Path) -> Option<&mut Root> {
         self.all.iter_mut().find(|root| root.path == path)
     }
 
-    fn lost(&self) -> Vec<PathBuf> {
+    pub(super) fn lost(&self) -> Vec<PathBuf> {
         let lost = self.all.iter().filter(|root| root.id.is_none());
         lost.map(|root| root.path.clone()).collect()
     }
@@ -129,14 +111,12 @@ impl Core {
     fn take_root(&mut self, path: &Path) {
         self.roots.all.push(Root {
             path: path.to_owned(),
-            real: path.to_owned(),
+            way: Way::default(),
             is_dir: false,
             id: None,
         });
         self.read_rules_above(path);
         self.find_lock(path);
-        self.guard(path);
-        self.narrow();
     }
 
     /// Stops watching `path`; what waits below it is dropped, unless it was asked for by another path.
@@ -148,6 +128,7 @@ impl Core {
             return Err(Error::new(ErrorKind::NotWatched, Some(path)));
         };
         self.roots.all.remove(at);
+        let was_linked = self.links.forget_place(path);
         self.promote_inner(now);
         let mut free = self.table.dirs_at(path);
         free.retain(|dir| !self.is_covered(dir));
@@ -157,22 +138,8 @@ impl Core {
         if self.roots.of(path).is_none() {
             self.table.remove(path);
         }
-        let ways: BTreeSet<PathBuf> = self.roots.ways().map(Path::to_owned).collect();
-        let guards = self.roots.guards();
-        let guards: Vec<_> = guards
-            .iter()
-            .filter(|guard| !ways.contains(*guard))
-            .collect();
-        for guard in &guards {
-            self.roots.guards.remove(*guard);
-        }
-        let unwatch: Vec<&Path> = free
-            .iter()
-            .chain(guards)
-            .filter(|dir| !self.roots.is_guard(dir) && !self.table.is_live(dir))
-            .map(PathBuf::as_path)
-            .collect();
-        self.sources.unwatch(&unwatch);
+        self.drop_needless_guards();
+        self.unwatch_needless(&free);
         let (roots, free): (_, BTreeSet<&Path>) =
             (&self.roots, free.iter().map(PathBuf::as_path).collect());
         self.debouncer.forget(|pending| {
@@ -180,20 +147,38 @@ impl Core {
             roots.of(pending).is_none() || (freed && !roots.contains(pending))
         });
         self.narrow();
+        if was_linked {
+            // A directory with two names has one watch, which may have served another root.
+            self.watch_everything(now);
+        }
         Ok(())
     }
 
     /// Makes those roots that were covered by another one and are no longer.
-    fn promote_inner(&mut self, now: Duration) {
+    pub(super) fn promote_inner(&mut self, now: Duration) {
         let inner = std::mem::take(&mut self.roots.inner);
-        let (covered, free): (BTreeSet<_>, BTreeSet<_>) = inner
-            .into_iter()
-            .partition(|path| path.parent().is_some_and(|dir| self.is_covered(dir)));
+        let (covered, free): (BTreeSet<_>, BTreeSet<_>) =
+            inner.into_iter().partition(|path| self.covers(path));
         self.roots.inner = covered;
         for path in free {
             self.take_root(&path);
             // What is known stays known: this compares.
             self.attach(now, &path, false);
+        }
+    }
+
+    /// Whether a root leads to `path`, a directory or a known file.
+    fn covers(&self, path: &Path) -> bool {
+        let passes = |root: &Root| {
+            root.is_dir
+                && path.starts_with(&root.path)
+                && self.matcher.file(&root.path, path, Own::Noted)
+        };
+        match path.parent() {
+            Some(dir) if self.table.get(path).is_some() => {
+                self.is_covered(dir) && self.roots.iter().any(passes)
+            }
+            _ => self.is_covered(path),
         }
     }
 
@@ -206,25 +191,6 @@ impl Core {
         })
     }
 
-    /// Tells the inbox what counts in the guards.
-    ///
-    /// Everything else there is left out before it wakes anybody: the parent of a project may be a
-    /// home directory, where something is written all the time.
-    pub(super) fn narrow(&self) {
-        let outside = |guard: &&PathBuf| self.roots.of(guard).is_none();
-        let linked = |guard: &&PathBuf| !self.links.leads_into(guard);
-        let guards = self.roots.guards.iter().filter(outside).filter(linked);
-        let rule_dirs = self.rule_dirs.iter().filter(outside);
-        let above = self.ruling.iter();
-        let rules = above.flat_map(|dir| self.matcher.rule_files(dir));
-        let own = self.rule_dirs.iter().map(|dir| dir.join("exclude"));
-        let ways = self.roots.ways().map(Path::to_owned).chain(own);
-        self.inbox.set_narrow(Narrow {
-            dirs: guards.chain(rule_dirs).cloned().collect(),
-            entries: rules.chain(ways).collect(),
-        });
-    }
-
     /// Whether `path` is there and watched; `None` if it was not asked for.
     pub(crate) fn is_attached(&self, path: &Path) -> Option<bool> {
         if self.roots.inner.contains(path) {
@@ -234,42 +200,25 @@ impl Core {
         Some(root.id.is_some())
     }
 
-    /// Watches the way to `root`; whether its parent is watched.
-    fn guard(&mut self, root: &Path) -> bool {
-        let Some(parent) = root.parent() else {
-            return true;
-        };
-        let real = self.files.real(root).unwrap_or_else(|_| root.to_owned());
-        let ways = [root, &real];
-        let dirs = ways.iter().flat_map(|path| path.ancestors().skip(1));
-        // From the top, so that what is renamed meanwhile is seen. A poller compares what it finds at
-        // the root itself, and need not know how it came there.
-        let wanted: BTreeSet<&Path> = dirs
-            .filter(|dir| !self.roots.is_guard(dir))
-            .filter(|dir| *dir == parent || self.sources.has_events(dir))
-            .collect();
-        let wanted: Vec<&Path> = wanted.into_iter().collect();
-        let answers = self.sources.watch(&wanted);
-        for (dir, answer) in wanted.iter().zip(answers) {
-            if answer.is_ok() {
-                self.roots.guards.insert(dir.to_path_buf());
-            }
-        }
-        if let Some(root) = self.roots.get_mut(root) {
-            root.real = real;
-        }
-        self.narrow();
-        self.roots.is_guard(parent)
-    }
-
     /// Looks at what is at `path` now, and watches it.
     pub(super) fn attach(&mut self, now: Duration, path: &Path, first: bool) {
+        // First, so that what happens after the look is seen.
+        self.guard(path);
         let stat = match self.look(path, true) {
             Look::There(stat) => Some(stat),
             Look::Gone => None,
-            Look::Barred(why) => return self.barred(path, &why),
+            Look::Barred(why) => return self.barred(now, path, &why),
         };
-        self.barred.remove(path);
+        if stat.is_none_or(|stat| stat.kind != Kind::Dir) {
+            self.barred.open(path);
+        }
+        if stat.is_some_and(|stat| stat.kind != Kind::Dir) && self.table.is_live(path) {
+            // It was a directory; as a file it is not lost.
+            if let Some(root) = self.roots.get_mut(path) {
+                root.id = None;
+            }
+            self.drop_dir(now, path);
+        }
         let Some(root) = self.roots.get_mut(path) else {
             return;
         };
@@ -284,9 +233,12 @@ impl Core {
         };
         root.is_dir = stat.kind == Kind::Dir;
         if root.is_dir {
-            self.link_root(path);
+            if self.table.get(path).is_some() {
+                // It was a file.
+                self.gone(now, path);
+            }
             self.adopt(now, path, first);
-        } else if first {
+        } else if first && stat.kind.is_reported() {
             self.table.insert(path, Known::new(&stat));
             if let Some(dir) = path.parent() {
                 self.hashing.queue(dir);
@@ -325,109 +277,12 @@ impl Core {
         }
     }
 
-    fn unwatch_below(&mut self, root: &Path) {
+    pub(super) fn unwatch_below(&mut self, root: &Path) {
         let dirs = self.table.dirs_at(root);
-        let dirs: Vec<&Path> = dirs.iter().map(PathBuf::as_path).collect();
         self.sources.unwatch(&dirs);
-    }
-
-    /// Something at or above roots is gone, and whatever is watched below it with it.
-    pub(super) fn way_vanished(&mut self, now: Duration, path: &Path) {
-        for root in self.roots.through(path) {
-            // They may live on under another name.
-            self.unwatch_below(&root);
-            self.root_vanished(now, &root);
-        }
-        let mut guards = self.roots.guards();
-        guards.retain(|guard| guard.starts_with(path));
-        for guard in &guards {
-            self.roots.guards.remove(guard);
-        }
-        let guards: Vec<&Path> = guards.iter().map(PathBuf::as_path).collect();
-        self.sources.unwatch(&guards);
-        self.drop_dir(now, path);
-        self.roots.retry_at = Some(now);
-    }
-
-    /// Something above roots is there, or another one than before.
-    pub(super) fn way_appeared(&mut self, now: Duration, path: &Path) {
-        let replaced =
-            |root: &PathBuf| self.is_attached(root) == Some(true) && !self.is_as_known(root);
-        if self.roots.through(path).iter().any(replaced) {
-            self.way_vanished(now, path);
-        }
-        if !self.roots.lost().is_empty() {
-            self.roots.retry_at = Some(now);
-        }
-    }
-
-    /// Whether the attached root at `path` is still the one that is watched, as far as can be told.
-    pub(super) fn is_as_known(&self, path: &Path) -> bool {
-        let known = self.roots.iter().find(|root| root.path == path);
-        match self.look(path, true) {
-            Look::There(stat) => known.is_some_and(|root| {
-                // A file is replaced by each atomic save.
-                !root.is_dir || root.id == Some(id(&stat))
-            }),
-            Look::Gone => false,
-            Look::Barred(_) => true,
-        }
-    }
-
-    /// Looks for roots that are not there.
-    pub(super) fn retry_roots(&mut self, now: Duration) {
-        self.roots.retry_at = None;
-        for path in self.roots.lost() {
-            for dir in path.ancestors().skip(1) {
-                if self.files.stat(dir, true).is_ok() {
-                    break;
-                }
-                self.roots.guards.remove(dir);
-            }
-            // The guard first, so that what comes right after the look is seen.
-            let guarded = self.guard(&path);
-            if self.files.stat(&path, true).is_ok() {
-                self.root_appeared(now, &path);
-            } else if !guarded {
-                self.roots.retry_at = Some(now + RETRY);
-            }
-        }
-    }
-
-    /// Compares the roots directly in `dir` with what is there, for a guard that is polled.
-    pub(super) fn look_at_roots_in(&mut self, now: Duration, dir: &Path) {
-        for path in self.roots.paths() {
-            if path.parent() != Some(dir) {
-                continue;
-            }
-            let stat = match self.look(&path, true) {
-                Look::There(stat) => Some(stat),
-                Look::Gone => None,
-                Look::Barred(why) => {
-                    self.barred(&path, &why);
-                    continue;
-                }
-            };
-            let found = stat.as_ref().map(id);
-            let Some(root) = self.roots.iter().find(|root| root.path == path) else {
-                continue;
-            };
-            match (root.id, stat) {
-                (None, None) => {}
-                (Some(_), None) => self.root_vanished(now, &path),
-                (known, Some(_)) if root.is_dir && known == found => {}
-                (Some(_), Some(stat)) if !root.is_dir && stat.kind != Kind::Dir => {
-                    let same = |known: &Known| known.untouched(&Known::new(&stat));
-                    if !self.table.get(&path).is_some_and(same) {
-                        self.debouncer.complete(now, &path);
-                    }
-                }
-                (_, Some(_)) => self.root_appeared(now, &path),
-            }
-        }
     }
 }
 
-fn id(stat: &Stat) -> (u64, u64) {
+pub(super) fn id(stat: &Stat) -> (u64, u64) {
     (stat.dev, stat.ino)
 }

@@ -15,6 +15,8 @@ impl Core {
         for dir in above {
             let rules = self.matcher.read_rules(&*self.files, dir);
             self.matcher.set_rules(dir, rules);
+            let place = self.place_of(dir);
+            self.links.set_place(dir, place.as_deref());
             self.ruling.insert(dir.to_owned());
             self.watch_own_rules(dir);
         }
@@ -46,15 +48,37 @@ impl Core {
 
     pub(super) fn watch_rule_dirs(&mut self) {
         let dirs: Vec<PathBuf> = self.rule_dirs.iter().cloned().collect();
-        let dirs: Vec<&Path> = dirs.iter().map(PathBuf::as_path).collect();
         self.sources.watch(&dirs);
     }
 
     /// If `path` is an ignore file: looks at what it covers again, with its new rules.
     pub(super) fn rules_changed(&mut self, now: Duration, path: &Path) {
-        let Some(dir) = self.matcher.ruled_by(path) else {
-            return;
-        };
+        if let Some(dir) = self.matcher.ruled_by(path) {
+            self.read_rules_again(now, dir);
+        }
+    }
+
+    /// Reads the ignore files above the roots that `dir`, which is polled, is watched for. (Those in a live
+    /// directory are read whenever it is listed.)
+    pub(super) fn look_at_rules_in(&mut self, now: Duration, dir: &Path) {
+        if self.ruling.contains(dir) && !self.table.is_live(dir) {
+            self.read_rules_again(now, dir);
+        }
+        let own = self.rule_dirs.contains(dir).then(|| dir.ancestors().nth(2));
+        if let Some(top) = own.flatten() {
+            self.read_rules_again(now, top);
+        }
+    }
+
+    /// Reads all rules above the roots again, since nobody may have said that they changed.
+    pub(super) fn read_all_rules_above(&mut self, now: Duration) {
+        for dir in self.ruling.clone() {
+            self.read_rules_again(now, &dir);
+        }
+    }
+
+    /// If the rules of `dir` are others now, looks at what they cover.
+    fn read_rules_again(&mut self, now: Duration, dir: &Path) {
         let covered = if self.table.is_live(dir) {
             vec![dir.to_owned()]
         } else if self.ruling.contains(dir) {
@@ -65,41 +89,50 @@ impl Core {
             return;
         };
         let rules = self.matcher.read_rules(&*self.files, dir);
-        self.matcher.set_rules(dir, rules);
+        if !self.matcher.set_rules(dir, rules) {
+            return;
+        }
         for dir in covered {
             if let Some(root) = self.roots.of(&dir) {
-                self.forget_ignored(&root, &dir);
+                self.forget_ignored(now, &root, &dir);
                 self.adopt(now, &dir, false);
             }
         }
     }
 
-    /// Forgets what the filter leaves out now, without a word: it still exists.
-    pub(super) fn forget_ignored(&mut self, root: &Path, dir: &Path) {
+    /// Forgets what the filter leaves out now, without a word: it still exists. What was asked for by
+    /// itself passes always.
+    pub(super) fn forget_ignored(&mut self, now: Duration, root: &Path, dir: &Path) {
+        self.promote_inner(now);
+        let (roots, matcher) = (&self.roots, &self.matcher);
+        let is_ours = |path: &Path| roots.of(path).as_deref() == Some(root);
         for dir in self.table.dirs_at(dir) {
             if dir != *root
+                && is_ours(&dir)
                 && self.table.contains_dir(&dir)
-                && !self.matcher.dir(root, &dir, Own::Noted)
+                && !matcher.dir(root, &dir, Own::Noted)
             {
-                let below = self.table.dirs_at(&dir);
-                let below: Vec<&Path> = below.iter().map(PathBuf::as_path).collect();
+                let mut below = self.table.dirs_at(&dir);
+                below.retain(|dir| is_ours(dir));
+                for dir in below.iter().rev() {
+                    self.table.forget_dir(dir);
+                }
+                below.retain(|dir| !roots.is_guard(dir));
                 self.sources.unwatch(&below);
-                self.table.forget(&dir);
-                self.debouncer.forget(|path| path.starts_with(&dir));
+                self.debouncer
+                    .forget(|path| path.starts_with(&dir) && is_ours(path));
             }
         }
         for file in self.table.files_below(dir) {
-            if !self.roots.contains(&file) && !self.matcher.file(root, &file, Own::Noted) {
+            if is_ours(&file) && !matcher.file(root, &file, Own::Noted) {
                 self.table.remove(&file);
                 self.debouncer.forget(|path| path == file);
             }
         }
         // What is new and was not shown yet.
-        let (roots, matcher) = (&self.roots, &self.matcher);
         self.debouncer.forget(|path| {
             path.starts_with(dir)
-                && !roots.contains(path)
-                && roots.of(path).as_deref() == Some(root)
+                && is_ours(path)
                 && self.table.get(path).is_none()
                 && !matcher.file(root, path, Own::Noted)
         });

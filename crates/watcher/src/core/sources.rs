@@ -53,23 +53,25 @@ impl Sources {
     }
 
     /// Watches or polls each directory. Never [`WatchError::Limit`].
-    pub(super) fn watch(&mut self, dirs: &[&Path]) -> Vec<Result<(), WatchError>> {
-        let Some(native) = &mut self.native else {
-            return self.poll.watch_dirs(dirs);
-        };
-        if self.any_remote && dirs.iter().any(|dir| self.mounts.remote(dir).is_some()) {
-            return dirs.iter().map(|dir| self.watch_one(dir)).collect();
+    pub(super) fn watch(&mut self, dirs: &[impl AsRef<Path>]) -> Vec<Result<(), WatchError>> {
+        let dirs: Vec<&Path> = dirs.iter().map(AsRef::as_ref).collect();
+        let mut answers = vec![Ok(()); dirs.len()];
+        let (polled, told): (Vec<usize>, Vec<usize>) =
+            (0..dirs.len()).partition(|at| self.is_to_be_polled(dirs[*at]));
+        for at in polled {
+            self.say_if_remote(dirs[at]);
+            self.poll.watch_dirs(&[dirs[at]]);
         }
-        let mut answers = native.watch_dirs(dirs);
+        let Some(native) = self.native.as_mut().filter(|_| !told.is_empty()) else {
+            return answers;
+        };
+        let asked: Vec<&Path> = told.iter().map(|at| dirs[*at]).collect();
         let mut left = Vec::new();
-        for (dir, answer) in dirs.iter().zip(&mut answers) {
+        for (at, answer) in told.into_iter().zip(native.watch_dirs(&asked)) {
             match answer {
                 Ok(()) => self.watched += 1,
-                Err(WatchError::Limit) => {
-                    left.push(*dir);
-                    *answer = Ok(());
-                }
-                Err(_) => {}
+                Err(WatchError::Limit) => left.push(dirs[at]),
+                Err(_) => answers[at] = answer,
             }
         }
         self.left_over(&left);
@@ -81,26 +83,21 @@ impl Sources {
         self.native.is_some() && !(self.any_remote && self.mounts.remote(dir).is_some())
     }
 
-    fn watch_one(&mut self, dir: &Path) -> Result<(), WatchError> {
-        if let Some(kind) = self.mounts.remote(dir) {
-            let kind = kind.to_owned();
-            let parent_is_too = dir
-                .parent()
-                .and_then(|dir| self.mounts.remote(dir))
-                .is_some();
-            if !parent_is_too || self.poll.len() == 0 {
-                let path = dir.to_owned();
-                self.warn(Warning::Remote { path, kind });
-            }
-            self.poll.watch_dirs(&[dir]);
-            return Ok(());
+    /// What is below a directory that is polled is polled, too: it may be replaced by another one of its
+    /// name, and nobody would say so.
+    fn is_to_be_polled(&self, dir: &Path) -> bool {
+        !self.has_events(dir) || dir.parent().is_some_and(|dir| self.poll.contains(dir))
+    }
+
+    fn say_if_remote(&mut self, dir: &Path) {
+        let Some(kind) = self.mounts.remote(dir).filter(|_| self.native.is_some()) else {
+            return;
+        };
+        let above = dir.parent().and_then(|dir| self.mounts.remote(dir));
+        if above.is_none() || self.poll.len() == 0 {
+            let (path, kind) = (dir.to_owned(), kind.to_owned());
+            self.warn(Warning::Remote { path, kind });
         }
-        let answer = self.native.as_mut().map(|native| native.watch_dirs(&[dir]));
-        match answer.and_then(|mut answers| answers.pop()) {
-            Some(Err(WatchError::Limit)) | None => self.left_over(&[dir]),
-            Some(answer) => return answer,
-        }
-        Ok(())
     }
 
     fn left_over(&mut self, dirs: &[&Path]) {
@@ -119,18 +116,19 @@ impl Sources {
         }
     }
 
-    pub(super) fn unwatch(&mut self, dirs: &[&Path]) {
-        self.watched = self.watched.saturating_sub(dirs.len());
-        self.poll.unwatch_dirs(dirs);
+    pub(super) fn unwatch(&mut self, dirs: &[impl AsRef<Path>]) {
+        let dirs: Vec<&Path> = dirs.iter().map(AsRef::as_ref).collect();
+        self.gone(&dirs);
         if let Some(native) = &mut self.native {
-            native.unwatch_dirs(dirs);
+            native.unwatch_dirs(&dirs);
         }
     }
 
     /// The directories are gone: the system has forgotten them, the poller is to.
-    pub(super) fn gone(&mut self, dirs: &[&Path]) {
+    pub(super) fn gone(&mut self, dirs: &[impl AsRef<Path>]) {
+        let dirs: Vec<&Path> = dirs.iter().map(AsRef::as_ref).collect();
         self.watched = self.watched.saturating_sub(dirs.len());
-        self.poll.unwatch_dirs(dirs);
+        self.poll.unwatch_dirs(&dirs);
     }
 
     pub(super) fn barrier(&mut self) {

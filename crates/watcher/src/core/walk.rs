@@ -103,7 +103,7 @@ impl Core {
                     }
                     (Ok(()), None) => {}
                     (Err(WatchError::Gone), _) => self.drop_dir(now, dir),
-                    (Err(error), _) => self.cannot_watch(dir, &error.to_string()),
+                    (Err(error), _) => self.cannot_watch(now, dir, &error),
                 }
             }
             level = next;
@@ -111,10 +111,9 @@ impl Core {
     }
 
     fn watch_and_list(&mut self, root: &Path, level: &[PathBuf]) -> Answers {
-        let dirs: Vec<&Path> = level.iter().map(PathBuf::as_path).collect();
-        let answers = self.sources.watch(&dirs).into_iter();
+        let answers = self.sources.watch(level).into_iter();
         let (files, matcher) = (&*self.files, &self.matcher);
-        let with_listing = answers.zip(dirs).map(|(answer, dir)| {
+        let with_listing = answers.zip(level).map(|(answer, dir)| {
             let listing = answer.is_ok().then(|| list(files, matcher, root, dir));
             (answer, listing)
         });
@@ -146,8 +145,7 @@ impl Core {
                 if inbox.is_stopped() {
                     break;
                 }
-                let dirs: Vec<&Path> = part.iter().map(PathBuf::as_path).collect();
-                let answers = sources.watch(&dirs);
+                let answers = sources.watch(part);
                 if sender.send((part, answers)).is_err() {
                     break;
                 }
@@ -163,8 +161,9 @@ impl Core {
     /// Looks at one live directory again.
     pub(super) fn scan(&mut self, now: Duration, dir: &Path) {
         if self.roots.is_guard(dir) {
-            self.look_at_roots_in(now, dir);
+            self.look_at_roots_through(now, dir);
         }
+        self.look_at_rules_in(now, dir);
         let Some(root) = self.roots.of(dir).filter(|_| self.table.is_live(dir)) else {
             return;
         };
@@ -191,7 +190,7 @@ impl Core {
                 return Vec::new();
             }
             Err(error) => {
-                self.cannot_watch(dir, &error.to_string());
+                self.cannot_list(now, dir, &error);
                 return Vec::new();
             }
         };
@@ -202,14 +201,14 @@ impl Core {
             rules,
             is_repository,
         } = listing;
-        self.barred.remove(dir);
+        self.barred.open(dir);
         let ruled_anew = self.matcher.set_rules(dir, rules);
         if ruled_anew
             && !first
             && let Some(root) = self.roots.of(dir)
         {
             // Nobody has said so: a poller does not, nor an overflow.
-            self.forget_ignored(&root, dir);
+            self.forget_ignored(now, &root, dir);
         }
         if is_repository {
             self.watch_own_rules(dir);
@@ -227,7 +226,8 @@ impl Core {
         } else {
             self.compare(now, dir, &files);
             for known in self.table.dirs_in(dir) {
-                if dirs.binary_search(&known).is_err() {
+                // A root that is left out here is looked at by itself.
+                if dirs.binary_search(&known).is_err() && !self.roots.contains(&known) {
                     self.dir_missing(now, &known);
                 }
             }
@@ -261,7 +261,8 @@ impl Core {
         self.link_file(&path);
         // Again, since the target is watched only now.
         let stat = self.files.stat(&path, true).unwrap_or(stat);
-        Some((name, Known::new(&stat)))
+        let is_reported = stat.kind.is_reported();
+        is_reported.then(|| (name, Known::new(&stat)))
     }
 
     fn compare(&mut self, now: Duration, dir: &Path, files: &[(Name, Known)]) {
@@ -310,7 +311,6 @@ impl Core {
     /// `dir` is gone, with everything below it.
     pub(super) fn drop_dir(&mut self, now: Duration, dir: &Path) {
         let dirs = self.table.dirs_at(dir);
-        let dirs: Vec<&Path> = dirs.iter().map(PathBuf::as_path).collect();
         self.sources.gone(&dirs);
         for dir in &dirs {
             self.table.set_live(dir, false);
@@ -323,7 +323,7 @@ impl Core {
             self.dropped.push(dir.to_owned());
         }
         self.table.prune_below(dir);
-        self.barred.retain(|barred| !barred.starts_with(dir));
+        self.barred.forget_below(dir);
         self.rule_dirs.retain(|own| !own.starts_with(dir));
         self.lose(now, dir);
     }

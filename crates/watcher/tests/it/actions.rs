@@ -77,6 +77,11 @@ impl World {
                 self.backend.send(Raw::Attrib(path));
             }
             "refuse" => self.backend.refuse(path, WatchError::Denied),
+            "break" => {
+                let why = WatchError::Other("out of order".to_owned());
+                self.backend.refuse(path, why);
+            }
+            "mend" => self.backend.accept(path),
             "limit" => self.backend.limit(args[0].parse().expect("a number")),
             "broken" => self.backend.refuse_to_start(WatchError::Limit),
             "pause" => self.watcher().pause(),

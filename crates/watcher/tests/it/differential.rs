@@ -3,44 +3,142 @@
 //! The script is random but the same each time: a few changes, then all three are asked what changed.
 
 use crate::disk::disk;
+use crate::tree::{Files, Random, change, change_file, change_rules, snapshot, switch};
 use hmr_watcher::{Batch, Change, Choice, Filter, Watcher};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (self.0 >> 33) % n
-    }
+/// What is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// A directory.
+    Dir,
+    /// A directory with ignore files in it that count.
+    Ignoring,
+    /// A directory behind a chain of links that are switched.
+    Linked,
+    /// A file.
+    File,
+    /// A file in a directory behind such a chain.
+    LinkedFile,
 }
 
-/// The files of interest, with their content; of a link, where it leads.
-fn snapshot(dir: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
-    for entry in fs::read_dir(dir).into_iter().flatten() {
-        let path = entry.expect("an entry").path();
-        let is_named = path.extension().is_some_and(|extension| extension == "py");
-        if path.is_symlink() {
-            if is_named {
-                let place = fs::read_link(&path).expect("a link");
-                files.insert(path, place.into_os_string().into_encoded_bytes());
+impl Shape {
+    const ALL: [Self; 5] = [
+        Self::Dir,
+        Self::Ignoring,
+        Self::Linked,
+        Self::File,
+        Self::LinkedFile,
+    ];
+
+    /// Makes what is needed below `top`; what is to be watched.
+    fn root(self, top: &Path) -> PathBuf {
+        // Deeper, so that what is above it may be replaced.
+        for dir in ["above/root", "other/root", "hop"] {
+            fs::create_dir_all(top.join(dir)).expect("a directory");
+        }
+        switch(&top.join("hop/link"), &["../above"], &mut Random(0));
+        switch(&top.join("link"), &["hop/link"], &mut Random(0));
+        top.join(match self {
+            Self::Dir | Self::Ignoring => "above/root",
+            Self::Linked => "link/root",
+            Self::File => "above/root.py",
+            Self::LinkedFile => "link/root.py",
+        })
+    }
+
+    fn change(self, top: &Path, root: &Path, random: &mut Random) -> String {
+        let is_linked = matches!(self, Self::Linked | Self::LinkedFile);
+        // Behind the links, or what is above the root would be one of them.
+        let above = root.parent().and_then(|dir| dir.canonicalize().ok());
+        let root = &above.map_or(root.to_owned(), |dir| {
+            dir.join(root.file_name().expect("a name"))
+        });
+        match random.below(8) {
+            0 if is_linked => {
+                let places = ["../above", "../other", "../nowhere"];
+                switch(&top.join("hop/link"), &places, random)
             }
-        } else if path.is_dir() {
-            snapshot(&path, files);
-        } else if is_named {
-            files.insert(path.clone(), fs::read(&path).expect("a file"));
+            1 if is_linked => switch(&top.join("link"), &["hop/link", "above", "other"], random),
+            0 | 1 if self == Self::Ignoring => change_rules(root, random),
+            _ if matches!(self, Self::File | Self::LinkedFile) => {
+                change_file(root, &top.join("elsewhere"), random)
+            }
+            _ => change(root, random),
         }
     }
 }
 
-fn difference(old: &BTreeMap<PathBuf, Vec<u8>>, new: &BTreeMap<PathBuf, Vec<u8>>) -> Vec<Change> {
+/// A consumer that knows what it was told.
+struct Consumer {
+    name: &'static str,
+    watcher: Watcher,
+    known: BTreeSet<PathBuf>,
+}
+
+impl Consumer {
+    fn new(name: &'static str, shape: Shape, root: &Path, choice: Choice) -> Self {
+        let filter = Filter::new().include("*.py").ignore_dirs([""; 0]);
+        let builder = Watcher::builder()
+            .path(root)
+            .filter(filter.gitignore(shape == Shape::Ignoring))
+            .wait_for_root(true)
+            .pair_renames(false)
+            .backend(choice);
+        Self {
+            name,
+            watcher: builder.build().expect("a watcher"),
+            known: BTreeSet::new(),
+        }
+    }
+
+    /// What it was told is what is really different.
+    fn compare(&mut self, before: &Files, after: &Files) -> Result<(), String> {
+        let (seen, expected) = (self.changes(), difference(before, after));
+        let what = || format!("{}: {seen:#?} instead of {expected:#?}", self.name);
+        (seen == expected).then_some(()).ok_or_else(what)
+    }
+
+    /// As above where rules may have changed meanwhile. What was ignored for a moment may be told anew, or
+    /// be forgotten without a word; what was there all the time must be known, and what changed be told.
+    fn compare_ignoring(&mut self, before: &Files, after: &Files) -> Result<(), String> {
+        let changes = self.changes();
+        let told: BTreeSet<&Path> = changes.iter().map(Change::path).collect();
+        for change in &changes {
+            if !matches!(change, Change::Added(_)) && !self.known.contains(change.path()) {
+                return Err(format!("{}: about an unknown file: {change:?}", self.name));
+            }
+            match change {
+                Change::Removed(path) => drop(self.known.remove(path)),
+                other => drop(self.known.insert(other.path().to_owned())),
+            }
+        }
+        let is_lost = |path: &&PathBuf| !self.known.contains(*path);
+        let is_missed = |path: &&PathBuf| {
+            before
+                .get(*path)
+                .is_some_and(|old| Some(old) != after.get(*path))
+                && !told.contains(path.as_path())
+        };
+        let wrong: Vec<_> = after
+            .keys()
+            .filter(|path| is_lost(path) || is_missed(path))
+            .collect();
+        self.known.retain(|path| after.contains_key(path));
+        let what = || format!("{}: never told of {wrong:?}: {changes:#?}", self.name);
+        wrong.is_empty().then_some(()).ok_or_else(what)
+    }
+
+    fn changes(&self) -> Vec<Change> {
+        let batch = self.watcher.settle();
+        sorted(batch.as_ref().map_or(&[][..], Batch::changes).to_vec())
+    }
+}
+
+fn difference(old: &Files, new: &Files) -> Vec<Change> {
     let removed = old.keys().filter(|path| !new.contains_key(*path));
     let mut changes: Vec<_> = removed.cloned().map(Change::Removed).collect();
     for (path, content) in new {
@@ -50,69 +148,7 @@ fn difference(old: &BTreeMap<PathBuf, Vec<u8>>, new: &BTreeMap<PathBuf, Vec<u8>>
             Some(_) => {}
         }
     }
-    changes
-}
-
-/// Changes something, or tries to.
-fn change(root: &Path, random: &mut Random) -> String {
-    let dirs = ["", "a", "a/b", "c", "c/d"];
-    let files = ["x.py", "X.py", "\u{e9}t\u{e9}.py", "e\u{301}.py", "z.txt"];
-    let mut dir = || root.join(dirs[usize::try_from(random.below(5)).unwrap_or(0)]);
-    let (one, two) = (dir(), dir());
-    let mut name = || files[usize::try_from(random.below(5)).unwrap_or(0)];
-    let (file, other) = (one.join(name()), two.join(name()));
-    let kind = random.below(17);
-    let content = random.below(1_000_000).to_string();
-    let done = match kind {
-        0..=2 => fs::write(&file, content),
-        3 => fs::remove_file(&file),
-        4 => fs::rename(&file, &other),
-        5 => fs::create_dir_all(&one).and_then(|()| fs::write(&file, content)),
-        6 if one != root => fs::remove_dir_all(&one),
-        7 if one != root && !two.starts_with(&one) => fs::rename(&one, two.join("moved")),
-        8 => {
-            let temporary = one.join("t.tmp");
-            fs::write(&temporary, content).and_then(|()| fs::rename(&temporary, &file))
-        }
-        // A file becomes a directory or a link and back, a directory another one, a link a file.
-        9 => fs::remove_file(&file)
-            .and_then(|()| fs::create_dir(&file))
-            .and_then(|()| fs::write(file.join("in.py"), content)),
-        10 => fs::remove_dir_all(&file).and_then(|()| fs::write(&file, content)),
-        11 => {
-            let _ = fs::remove_file(&file);
-            symlink(&content, &file)
-        }
-        12 => {
-            let temporary = one.join("t.tmp");
-            symlink(root.join("a").join(&content), &temporary)
-                .and_then(|()| fs::rename(&temporary, &file))
-        }
-        13 if one != root => fs::rename(&one, root.join("t"))
-            .and_then(|()| fs::create_dir(&one))
-            .and_then(|()| fs::rename(root.join("t"), &one)),
-        14 => fs::create_dir_all(root.join("n/e/w"))
-            .and_then(|()| fs::write(root.join("n/e/w/x.py"), content))
-            .and_then(|()| fs::rename(root.join("n"), one.join("w"))),
-        // The root itself, or all of what is above it.
-        15 => fs::rename(root, root.with_extension("old"))
-            .and_then(|()| fs::create_dir(root))
-            .and_then(|()| fs::write(root.join("x.py"), content))
-            .and_then(|()| fs::remove_dir_all(root.with_extension("old"))),
-        16 => {
-            let above = root.parent().expect("not the top");
-            fs::rename(above, above.with_extension("old"))
-                .and_then(|()| fs::create_dir_all(&file))
-                .and_then(|()| fs::write(root.join("y.py"), content))
-                .and_then(|()| fs::remove_dir_all(above.with_extension("old")))
-        }
-        _ => Ok(()),
-    };
-    format!("{kind} {} {} {done:?}", file.display(), other.display())
-}
-
-fn changes(batch: Option<Batch>) -> Vec<Change> {
-    batch.map_or_else(Vec::new, |batch| batch.changes().to_vec())
+    sorted(changes)
 }
 
 fn sorted(mut changes: Vec<Change>) -> Vec<Change> {
@@ -120,46 +156,35 @@ fn sorted(mut changes: Vec<Change>) -> Vec<Change> {
     changes
 }
 
-fn compare(seed: u64, rounds: u64) {
-    let filter = || Filter::new().include("*.py").ignore_dirs([""; 0]);
+fn compare(shape: Shape, seed: u64, rounds: u64) {
     let disk = disk(&[]);
-    // Deeper, so that what is above it may be replaced.
-    let root = disk.root().join("above/root");
-    fs::create_dir_all(&root).expect("a directory");
-    let native = Watcher::builder()
-        .path(&root)
-        .filter(filter())
-        .pair_renames(false)
-        .build()
-        .expect("a watcher");
-    let poller = Watcher::builder()
-        .path(&root)
-        .filter(filter())
-        .pair_renames(false)
-        .backend(Choice::Poll(Duration::from_hours(1)))
-        .build()
-        .expect("a watcher");
+    let top = disk.root();
+    let root = shape.root(&top);
+    let mut consumers = [
+        Consumer::new("native", shape, &root, Choice::Native),
+        Consumer::new(
+            "polled",
+            shape,
+            &root,
+            Choice::Poll(Duration::from_hours(1)),
+        ),
+    ];
     let mut random = Random(seed);
-    let mut before = BTreeMap::new();
-    let mut round = 0;
-    while round < rounds {
-        round += 1;
-        let script: Vec<_> = (0..=random.below(6))
-            .map(|_| change(&root, &mut random))
+    let mut before = Files::new();
+    for round in 0..rounds {
+        let number = random.below(6);
+        let script: Vec<_> = (0..=number)
+            .map(|_| shape.change(&top, &root, &mut random))
             .collect();
-        let seen = sorted(changes(native.settle()));
-        let polled = sorted(changes(poller.settle()));
-        let mut after = BTreeMap::new();
-        snapshot(&root, &mut after);
-        let expected = sorted(difference(&before, &after));
-        assert_eq!(
-            seen, expected,
-            "native, seed {seed}, round {round}: {script:#?}"
-        );
-        assert_eq!(
-            polled, expected,
-            "polled, seed {seed}, round {round}: {script:#?}"
-        );
+        let after = snapshot(&root, shape == Shape::Ignoring);
+        for consumer in &mut consumers {
+            let same = match shape {
+                Shape::Ignoring => consumer.compare_ignoring(&before, &after),
+                _ => consumer.compare(&before, &after),
+            };
+            let what = format!("{shape:?}, seed {seed}, round {round}: {script:#?}");
+            same.unwrap_or_else(|wrong| panic!("{what}\n{wrong}"));
+        }
         before = after;
     }
 }
@@ -168,7 +193,32 @@ fn compare(seed: u64, rounds: u64) {
 #[test]
 fn native_and_polling_give_the_same_batches() {
     for seed in 0..8 {
-        compare(seed, 60);
+        compare(Shape::Dir, seed, 60);
+    }
+}
+
+/// [46] [51]
+#[test]
+fn native_and_polling_give_the_same_batches_while_ignore_files_change() {
+    for seed in 0..8 {
+        compare(Shape::Ignoring, seed, 60);
+    }
+}
+
+/// [34] [35] [46]
+#[test]
+fn native_and_polling_give_the_same_batches_while_links_are_switched() {
+    for seed in 0..8 {
+        compare(Shape::Linked, seed, 60);
+    }
+}
+
+/// [38] [46]
+#[test]
+fn native_and_polling_give_the_same_batches_about_a_single_file() {
+    for seed in 0..8 {
+        compare(Shape::File, seed, 60);
+        compare(Shape::LinkedFile, seed, 60);
     }
 }
 
@@ -182,7 +232,9 @@ fn the_same_for_as_long_as_asked() {
     let until = Instant::now() + Duration::from_secs(seconds);
     let mut seed = 100;
     while Instant::now() < until {
-        compare(seed, 500);
+        for shape in Shape::ALL {
+            compare(shape, seed, 200);
+        }
         seed += 1;
     }
 }

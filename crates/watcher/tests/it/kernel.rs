@@ -272,7 +272,8 @@ impl Files for Shared {
         disk.read(path)
     }
 
-    fn real(&self, path: &Path) -> io::Result<PathBuf> {
-        Ok(path.to_owned())
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        let disk = self.lock().disk.clone();
+        disk.read_link(path)
     }
 }

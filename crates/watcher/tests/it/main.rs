@@ -11,6 +11,8 @@ mod script;
 mod world;
 
 #[cfg(target_os = "linux")]
+mod barred;
+#[cfg(target_os = "linux")]
 mod differential;
 #[cfg(target_os = "linux")]
 mod disk;
@@ -21,6 +23,8 @@ mod handle;
 #[cfg(target_os = "linux")]
 mod limits;
 #[cfg(target_os = "linux")]
+mod linked_roots;
+#[cfg(target_os = "linux")]
 mod overflow;
 #[cfg(target_os = "linux")]
 mod points;
@@ -28,3 +32,8 @@ mod points;
 mod real_fs;
 #[cfg(target_os = "linux")]
 mod real_roots;
+mod replaced;
+#[cfg(target_os = "linux")]
+mod special;
+#[cfg(target_os = "linux")]
+mod tree;

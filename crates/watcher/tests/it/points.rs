@@ -3,15 +3,16 @@
 //! The numbers are those of `BEHAVIOURS.md`.
 
 use crate::disk::{Disk, disk, inotify_watches, put};
-use hmr_watcher::Points;
+use hmr_watcher::{Points, Watcher};
 use std::fs;
 use std::path::PathBuf;
 
 fn points(disk: &Disk, names: &[PathBuf], folders: &[PathBuf]) {
-    disk.watcher.set_points(Points {
+    let points = Points {
         names: names.iter().cloned().collect(),
         folders: folders.iter().cloned().collect(),
-    });
+    };
+    disk.watcher.set_points(points).expect("points");
 }
 
 /// [65]
@@ -113,4 +114,47 @@ fn a_directory_of_points_becomes_a_root_like_any_other() {
     put(&out.join("cfg.json"), "new");
     let line = format!("modified {}", out.join("cfg.json").display());
     disk.until(|lines| lines.contains_key(&line));
+}
+
+/// [65]
+#[test]
+fn a_bad_point_is_an_error_and_changes_nothing() {
+    let mut disk = disk(&["m.py", "cfg.json"]);
+    points(&disk, &[disk.path("cfg.json")], &[]);
+    for bad in ["", "a\0b"] {
+        for is_folder in [false, true] {
+            let mut points = Points::default();
+            points.names.insert(disk.path("late.json"));
+            let set = if is_folder {
+                &mut points.folders
+            } else {
+                &mut points.names
+            };
+            set.insert(bad.into());
+            let error = disk.watcher.set_points(points).expect_err(bad);
+            assert_eq!(error.path(), Some(bad.as_ref()), "{error}");
+        }
+    }
+    disk.write("late.json", "not a point");
+    disk.write("cfg.json", "still one");
+    assert_eq!(disk.batch(), ["modified cfg.json"]);
+}
+
+/// [65]
+#[test]
+fn a_point_may_be_spelled_in_several_ways() {
+    let mut disk = disk(&["m.py", "cfg.json"]);
+    points(&disk, &[disk.path("./cfg.json")], &[disk.path("data/")]);
+    disk.write("cfg.json", "new");
+    assert_eq!(disk.batch(), ["modified cfg.json"]);
+    disk.write("data/x.bin", "new");
+    disk.until(|lines| lines.contains_key("added data/x.bin"));
+}
+
+#[test]
+fn a_path_that_no_system_takes_is_an_error() {
+    for bad in ["", "a\0b"] {
+        let builder = Watcher::builder().wait_for_root(true);
+        assert!(builder.path(bad).build().is_err(), "{bad:?}");
+    }
 }

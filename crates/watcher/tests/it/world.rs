@@ -93,7 +93,7 @@ impl World {
         if self.failed {
             return vec!["no watcher".to_owned()];
         }
-        let before = matches!(word, "deny" | "refuse" | "limit" | "broken");
+        let before = matches!(word, "deny" | "refuse" | "break" | "limit" | "broken");
         if self.watcher.is_none()
             && !before
             && let Err(error) = self.build()
@@ -332,7 +332,7 @@ impl Files for Slow {
         self.disk.read(path)
     }
 
-    fn real(&self, path: &Path) -> io::Result<PathBuf> {
-        self.disk.real(path)
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        self.disk.read_link(path)
     }
 }
