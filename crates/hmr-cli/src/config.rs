@@ -23,6 +23,8 @@ pub struct Config {
     pub roots: Vec<PathBuf>,
     /// Report nothing but errors.
     pub quiet: bool,
+    /// Report what the time of a reload went into.
+    pub timings: bool,
 }
 
 impl Args {
@@ -50,6 +52,7 @@ impl Args {
             folder,
             roots,
             quiet: self.quiet,
+            timings: self.timings,
         })
     }
 }

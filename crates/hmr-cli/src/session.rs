@@ -68,6 +68,7 @@ impl Session {
             program: config.entry.to_string(),
             folder: std::env::current_dir().unwrap_or_else(|_| config.folder.clone()),
             quiet: config.quiet,
+            timings: config.timings,
         };
         let watched = BTreeSet::from([folder]);
         Ok(Self {

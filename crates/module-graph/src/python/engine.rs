@@ -8,6 +8,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::{Duration, Instant},
 };
 
 use hmr_signals::graph::State as NodeState;
@@ -38,7 +39,7 @@ use super::{
     stamp::FileStamp,
     threads,
 };
-use crate::{ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Update};
+use crate::{ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Spent, Update};
 
 static ENGINE: OnceLock<Engine> = OnceLock::new();
 
@@ -351,6 +352,20 @@ impl Engine {
     /// the program on its stack.
     pub fn update(&'static self, py: Python<'_>, files: Vec<PathBuf>) -> Update {
         settle::update(self, py, files)
+    }
+
+    /// Does `work` and counts its time as `part` of the update under way, but for what it counts itself.
+    pub(super) fn timed<R>(
+        &self,
+        part: fn(&mut Spent) -> &mut Duration,
+        work: impl FnOnce() -> R,
+    ) -> R {
+        let counted = || self.state().update.spent.total();
+        let (started, before) = (Instant::now(), counted());
+        let result = work();
+        let inside = counted().saturating_sub(before);
+        *part(&mut self.state().update.spent) += started.elapsed().saturating_sub(inside);
+        result
     }
 
     /// Whether reads of `module` can be seen while it is tracked.

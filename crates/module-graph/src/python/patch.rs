@@ -42,7 +42,6 @@ impl Engine {
         old: &Bound<'py, PyAny>,
         new: &Bound<'py, PyAny>,
     ) -> PyResult<bool> {
-        let py = new.py();
         let executed = {
             let state = self.state();
             let slot = &state.slots[id.index()];
@@ -51,9 +50,23 @@ impl Engine {
             }
             slot.executed.clone()
         };
-        let CodeDiff::Definitions(found) = code_diff::diff(old, new, &executed)? else {
+        let diff = || code_diff::diff(old, new, &executed);
+        let CodeDiff::Definitions(found) = self.timed(|spent| &mut spent.compare, diff)? else {
             return Ok(false);
         };
+        self.timed(
+            |spent| &mut spent.patch,
+            || self.patch_definitions(id, new, found),
+        )
+    }
+
+    fn patch_definitions<'py>(
+        &'static self,
+        id: ModuleId,
+        new: &Bound<'py, PyAny>,
+        found: Definitions<'py>,
+    ) -> PyResult<bool> {
+        let py = new.py();
         if self.writes_globals(id, &found)? || !self.is_left_to_patching(id, &found) {
             return Ok(false);
         }

@@ -95,7 +95,8 @@ impl Engine {
     /// Runs a loaded module again from its file, and adds what happened to the update under way.
     pub(super) fn rerun(&'static self, py: Python<'_>, id: ModuleId, reason: Reason) {
         self.state().has_rerun = true;
-        let ran = self.run(py, id, Caller::Engine, || self.new_code(py, id));
+        let run = || self.run(py, id, Caller::Engine, || self.new_code(py, id));
+        let ran = self.timed(|spent| &mut spent.run, run);
         let changed = match ran {
             Ok(changed) => changed,
             Err(error) => {

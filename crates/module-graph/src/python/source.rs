@@ -110,6 +110,10 @@ impl Engine {
         if let Some(code) = self.code_at_hand(py, id) {
             return Ok(code);
         }
+        self.timed(|spent| &mut spent.compile, || self.compiled(py, id))
+    }
+
+    fn compiled<'py>(&'static self, py: Python<'py>, id: ModuleId) -> PyResult<Bound<'py, PyAny>> {
         self.stamp_source(id);
         let path = self.state().graph.path(id).map(Path::to_path_buf);
         match (self.entry.get().filter(|_| self.is_entry(id)), path) {
