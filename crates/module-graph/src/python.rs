@@ -14,7 +14,7 @@
 //! | `cycles` | what circular imports may see of each other |
 //! | `finder`, `loader`, `bytecode`, `source` | from a module's name to its code |
 //! | `module_type`, `reads`, `threads` | which name was read, by whom |
-//! | `code_diff`, `patch`, `live` | edits that reach live functions without a run |
+//! | `code_diff`, `patch`, `live`, `caches` | edits that reach live functions without a run |
 //! | `calls`, `units`, `opcodes` | which definition was executed, and what that needs |
 //! | `inputs`, `stamp` | what was read besides modules, and whether it changed |
 //! | `audit`, `probes`, `frames`, `places` | seeing files opened, folders listed, paths probed |
@@ -36,6 +36,7 @@ mod audit;
 mod bindings;
 mod buffers;
 mod bytecode;
+mod caches;
 mod calls;
 mod code_diff;
 mod cycles;

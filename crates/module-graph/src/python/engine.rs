@@ -23,6 +23,7 @@ use super::{
     audit,
     bindings::Bindings,
     bytecode::Bytecode,
+    caches,
     calls::{self, CodeFiles},
     cycles::Circle,
     dispose::{self, Hooks},
@@ -298,6 +299,7 @@ impl Engine {
             return Err(InstallError::AlreadyInstalled);
         }
         own::remember_search_path(py)?;
+        caches::install(py)?;
         calls::install(py)?;
         threads::install(py)?;
         let builtins = py.import("builtins")?;

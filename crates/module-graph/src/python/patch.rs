@@ -18,6 +18,7 @@ use pyo3::{
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
+    caches,
     calls::code_of,
     code_diff::{self, CodeDiff, Definitions, Doc},
     engine::Engine,
@@ -56,13 +57,14 @@ impl Engine {
         };
         self.timed(
             |spent| &mut spent.patch,
-            || self.patch_definitions(id, new, found),
+            || self.patch_definitions(id, old, new, found),
         )
     }
 
     fn patch_definitions<'py>(
         &'static self,
         id: ModuleId,
+        old: &Bound<'py, PyAny>,
         new: &Bound<'py, PyAny>,
         found: Definitions<'py>,
     ) -> PyResult<bool> {
@@ -73,7 +75,7 @@ impl Engine {
         let Some(namespace) = self.namespace(py, id) else {
             return Ok(false);
         };
-        let forgot = self.given_by_loads(id, swap(&found)?);
+        let forgot = self.given_by_loads(id, swap(&found, old, &namespace)?);
         document(&found.docs, &namespace)?;
         place_classes(&found, &namespace)?;
         if let Some(doc) = &found.module_doc {
@@ -263,24 +265,23 @@ fn utf8(bytes: &[u8]) -> Option<&str> {
 /// Swaps the code of every live function, and makes caches of changed ones forget. Returns those that
 /// had results, with the units that they wrap: who was given one has not executed the function, and
 /// is to be told all the same.
-fn swap<'py>(found: &Definitions<'py>) -> PyResult<Vec<(Bound<'py, PyAny>, String)>> {
-    let Some(first) = found.pairs.first() else {
+fn swap<'py>(
+    found: &Definitions<'py>,
+    module: &Bound<'py, PyAny>,
+    namespace: &Bound<'py, PyDict>,
+) -> PyResult<Vec<(Bound<'py, PyAny>, String)>> {
+    if found.pairs.is_empty() {
         return Ok(Vec::new());
-    };
-    let py = first.new.py();
+    }
+    let py = namespace.py();
     let by_address: FxHashMap<usize, _> = found
         .pairs
         .iter()
         .map(|pair| (pair.old.as_ptr() as usize, pair))
         .collect();
-    let codes = by_address.keys().copied().collect();
-    let cache = py
-        .import("_functools")?
-        .getattr("_lru_cache_wrapper")?
-        .cast_into::<PyType>()?;
-    let live = live::find(&codes, &cache);
+    let functions = live::find(&found.pairs, module, namespace)?.functions;
     let mut changed = FxHashMap::default();
-    for function in &live.functions {
+    for function in &functions {
         if let Some(code) = code_of(function)
             && let Some(pair) = by_address.get(&(code.as_ptr() as usize))
         {
@@ -291,7 +292,7 @@ fn swap<'py>(found: &Definitions<'py>) -> PyResult<Vec<(Bound<'py, PyAny>, Strin
         }
     }
     let mut forgot = Vec::new();
-    for cache in live.others {
+    for cache in caches::around(py, &changed.keys().copied().collect()) {
         let wrapped = cache.getattr_opt(intern!(py, "__wrapped__"))?;
         let code = wrapped.and_then(|wrapped| changed.get(&(wrapped.as_ptr() as usize)));
         if let Some(code) = code {
