@@ -31,6 +31,8 @@ pub struct Outline {
     /// The names that the module's own code loads, sorted, with those after a dot; what stands in
     /// functions does not count.
     pub loads: Vec<String>,
+    /// The names that import statements bind in the module, sorted.
+    pub imports: Vec<String>,
     /// Where each token of the code stands: equal if every line and column of every code object is.
     pub positions: Fingerprint,
 }

@@ -37,6 +37,7 @@ use super::{
     reads, release,
     roots::Roots,
     settle,
+    splice::Reading,
     stamp::FileStamp,
     threads,
 };
@@ -239,6 +240,10 @@ pub(super) struct Slot {
     pub(super) bindings: Option<Arc<Bindings>>,
     /// The code of the file as it is now, if it was compiled and has not run yet.
     pub(super) compiled: Option<Py<PyAny>>,
+    /// That code was put together from parts: it may be looked into, but not run.
+    pub(super) is_spliced: bool,
+    /// The last code that was compiled, with what it was compiled from.
+    pub(super) reading: Option<Arc<Reading>>,
     /// The units of its own that its last run executed.
     pub(super) executed: FxHashSet<String>,
     /// Its file was written since the last load read it.

@@ -465,6 +465,7 @@ impl Engine {
             slot.bindings = bindings;
             slot.bound = bound;
             slot.is_written = false;
+            slot.is_spliced = false;
             slot.code.replace(code.unbind())
         };
         drop(old);

@@ -2,11 +2,13 @@
 //! ran.
 //!
 //! A first import takes CPython's cached bytecode. Once a file has been saved it is always compiled
-//! from the bytes just read, for the cache knows a source's time in whole seconds only.
+//! from the bytes just read, for the cache knows a source's time in whole seconds only. To find out
+//! what was edited it is enough to compile the definitions that differ.
 
 use std::{
     fs, io,
-    path::Path,
+    path::{Path, PathBuf},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -20,9 +22,10 @@ use pyo3::{
 use super::{
     engine::{Engine, Slot},
     errors::forgive,
+    splice::{Reading, splice},
     stamp::FileStamp,
 };
-use crate::ModuleId;
+use crate::{ModuleId, outline::Outline};
 
 /// A save that takes longer is read as far as it is, and again when it is complete.
 const SAVE: Duration = Duration::from_millis(10);
@@ -67,18 +70,20 @@ impl Engine {
             } => code.clone_ref(py),
             _ => return true,
         };
-        let Ok(new) = self.new_code(py, id) else {
+        let old = old.bind(py);
+        let Ok((new, is_spliced)) = self.edited_code(py, id, old) else {
             return true;
         };
-        let old = old.bind(py);
         if new.eq(old).unwrap_or(false) {
             return false;
         }
         // A refusal is no news for the program: the module runs again.
-        if forgive(py, self.patch(id, old, &new)).unwrap_or(false) {
+        if forgive(py, self.patch(id, old, &new, is_spliced)).unwrap_or(false) {
             return false;
         }
-        self.state().slots[id.index()].compiled = Some(new.unbind());
+        if !is_spliced {
+            self.state().slots[id.index()].compiled = Some(new.unbind());
+        }
         true
     }
 
@@ -96,7 +101,8 @@ impl Engine {
         let now = FileStamp::look(&path);
         let state = self.state();
         let slot = &state.slots[id.index()];
-        let is_current = !slot.failed && !slot.is_written && slot.source?.is_surely(&now);
+        let is_current =
+            !slot.failed && !slot.is_written && !slot.is_spliced && slot.source?.is_surely(&now);
         let code = slot.code.as_ref().filter(|_| is_current)?;
         Some(code.bind(py).clone())
     }
@@ -107,19 +113,23 @@ impl Engine {
         py: Python<'py>,
         id: ModuleId,
     ) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(code) = self.code_at_hand(py, id) {
-            return Ok(code);
+        match self.code_at_hand(py, id) {
+            Some(code) => Ok(code),
+            None => self.compile_file(py, id, None).map(|(code, _)| code),
         }
-        self.timed(|spent| &mut spent.compile, || self.compiled(py, id))
     }
 
-    fn compiled<'py>(&'static self, py: Python<'py>, id: ModuleId) -> PyResult<Bound<'py, PyAny>> {
-        self.stamp_source(id);
-        let path = self.state().graph.path(id).map(Path::to_path_buf);
-        match (self.entry.get().filter(|_| self.is_entry(id)), path) {
-            (Some(entry), _) => entry.code(py, self),
-            (None, Some(path)) => self.compile(py, &path),
-            (None, None) => Err(PyImportError::new_err("the module has no source file")),
+    /// The code to compare with `old`, which ran last. It may be [spliced](super::splice), as the flag
+    /// says.
+    fn edited_code<'py>(
+        &'static self,
+        py: Python<'py>,
+        id: ModuleId,
+        old: &Bound<'py, PyAny>,
+    ) -> PyResult<(Bound<'py, PyAny>, bool)> {
+        match self.code_at_hand(py, id) {
+            Some(code) => Ok((code, false)),
+            None => self.compile_file(py, id, Some(old)),
         }
     }
 
@@ -134,17 +144,88 @@ impl Engine {
         }
     }
 
-    /// The code of the source file `path` as it is now.
-    pub(super) fn compile<'py>(&self, py: Python<'py>, path: &Path) -> PyResult<Bound<'py, PyAny>> {
-        let source = read_whole(py, path)?;
-        self.forget_bytecode(path);
+    /// The code of the module's source file as it is now. Only what differs from `old` is compiled, if
+    /// that is given and nothing speaks against it; the flag says so.
+    fn compile_file<'py>(
+        &'static self,
+        py: Python<'py>,
+        id: ModuleId,
+        old: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<(Bound<'py, PyAny>, bool)> {
+        let compile = || {
+            self.stamp_source(id);
+            let path = self.source_of(py, id)?;
+            let source = read_whole(py, &path)?;
+            self.forget_bytecode(&path);
+            let text = utf8(&source);
+            let outline = text.and_then(|text| Outline::parse(text).ok());
+            let spliced = match (text, &outline, old) {
+                (Some(text), Some(outline), Some(old)) => self.splice(id, old, outline, text),
+                _ => None,
+            };
+            let is_spliced = spliced.is_some();
+            let code = spliced.map_or_else(|| self.compile_whole(py, &source, &path), Ok)?;
+            let reading = outline.map(|outline| {
+                let code = code.clone().unbind();
+                Arc::new(Reading { code, outline })
+            });
+            let before = std::mem::replace(&mut self.state().slots[id.index()].reading, reading);
+            drop(before);
+            Ok((code, is_spliced))
+        };
+        self.timed(|spent| &mut spent.compile, compile)
+    }
+
+    /// See [`splice`]. What it raises, the whole file will raise too.
+    fn splice<'py>(
+        &self,
+        id: ModuleId,
+        old: &Bound<'py, PyAny>,
+        outline: &Outline,
+        text: &str,
+    ) -> Option<Bound<'py, PyAny>> {
+        let reading = self.state().slots[id.index()].reading.clone()?;
+        if !reading.code.is(old) {
+            return None;
+        }
+        let compile = self.compile.bind(old.py());
+        splice(compile, &reading, outline, text).ok().flatten()
+    }
+
+    fn source_of(&'static self, py: Python<'_>, id: ModuleId) -> PyResult<PathBuf> {
+        if let Some(entry) = self.entry.get().filter(|_| self.is_entry(id)) {
+            return entry.source(py, self);
+        }
+        let path = self.state().graph.path(id).map(Path::to_path_buf);
+        path.ok_or_else(|| PyImportError::new_err("the module has no source file"))
+    }
+
+    fn compile_whole<'py>(
+        &self,
+        py: Python<'py>,
+        source: &[u8],
+        path: &Path,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let options = PyDict::new(py);
         options.set_item("dont_inherit", true)?;
-        let source = PyBytes::new(py, &source);
-        self.compile
-            .bind(py)
-            .call((source, path.as_os_str(), "exec"), Some(&options))
+        self.compile.bind(py).call(
+            (PyBytes::new(py, source), path.as_os_str(), "exec"),
+            Some(&options),
+        )
     }
+
+    /// The outline of the source that `code` was compiled from, if it is the last that was.
+    pub(super) fn reading_of(&self, id: ModuleId, code: &Bound<'_, PyAny>) -> Option<Arc<Reading>> {
+        let reading = self.state().slots[id.index()].reading.clone();
+        reading.filter(|reading| reading.code.is(code))
+    }
+}
+
+/// The text of a source file in the usual encoding; `None` if it may be in another one.
+fn utf8(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok()?;
+    let names_encoding = |line: &str| line.contains("coding") && !line.contains("utf-8");
+    (!text.lines().take(2).any(names_encoding)).then_some(text)
 }
 
 /// What the file holds, not in the middle of a save: the next one may have begun since the last was
