@@ -133,9 +133,10 @@ pub enum Certainty {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Directive {
-    /// `# hmr: rerun`: rather run the module again than patch this.
+    /// `# hmr: rerun`: rather run the module again than patch this definition.
     Rerun,
-    /// `# hmr: keep`: keep the value from the first run.
+    /// `# hmr: keep`: rather patch this definition, whatever its decorators may have seen. Any other
+    /// statement is not run again while the names that it binds are there.
     Keep,
 }
 

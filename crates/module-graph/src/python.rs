@@ -12,7 +12,7 @@
 //! | `mark` | what the files of a batch mean |
 //! | `settle` | drives the graph core: which module runs next |
 //! | `cycles` | what circular imports may see of each other |
-//! | `finder`, `loader`, `bytecode`, `source`, `splice` | from a module's name to its code |
+//! | `finder`, `loader`, `bytecode`, `source`, `splice`, `keep` | from a module's name to its code |
 //! | `module_type`, `reads`, `threads` | which name was read, by whom |
 //! | `code_diff`, `patch`, `live`, `caches` | edits that reach live functions without a run |
 //! | `calls`, `units`, `opcodes` | which definition was executed, and what that needs |
@@ -48,6 +48,7 @@ mod errors;
 mod finder;
 mod frames;
 mod inputs;
+mod keep;
 mod layout;
 mod live;
 mod loader;

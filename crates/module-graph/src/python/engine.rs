@@ -242,6 +242,10 @@ pub(super) struct Slot {
     pub(super) compiled: Option<Py<PyAny>>,
     /// That code was put together from parts: it may be looked into, but not run.
     pub(super) is_spliced: bool,
+    /// In that code statements keep what they have bound: see [`keep`](super::keep).
+    pub(super) keeps: bool,
+    /// Whether the source may ask for that, if it was looked at.
+    pub(super) may_keep: Option<bool>,
     /// The last code that was compiled, with what it was compiled from.
     pub(super) reading: Option<Arc<Reading>>,
     /// The units of its own that its last run executed.

@@ -229,7 +229,10 @@ impl Engine {
                 None => before.bound_by_first_run(&old)?,
             };
             before.drop_unbound(&bound, &old, &new)?;
-            let is_outdated = |name: &String| !new.global.contains(name) && !is_special(name);
+            let kept = self.reading_of(id, &code).map(|it| it.kept.names());
+            let is_kept = |name: &String| kept.as_ref().is_some_and(|names| names.contains(name));
+            let is_outdated =
+                |name: &String| !new.global.contains(name) && !is_special(name) && !is_kept(name);
             let outdated = bound
                 .iter()
                 .filter(|name| is_outdated(name))
@@ -459,9 +462,13 @@ impl Engine {
         bindings: Option<Arc<Bindings>>,
         bound: Option<FxHashSet<String>>,
     ) {
+        let keeps = self
+            .reading_of(id, &code)
+            .is_some_and(|reading| !reading.kept.is_empty());
         let old = {
             let mut state = self.state();
             let slot = &mut state.slots[id.index()];
+            slot.keeps = keeps;
             slot.bindings = bindings;
             slot.bound = bound;
             slot.is_written = false;

@@ -22,6 +22,7 @@ use pyo3::{
 use super::{
     engine::{Engine, Slot},
     errors::forgive,
+    keep::{Kept, may_ask},
     splice::{Reading, splice},
     stamp::FileStamp,
 };
@@ -29,6 +30,15 @@ use crate::{ModuleId, outline::Outline};
 
 /// A save that takes longer is read as far as it is, and again when it is complete.
 const SAVE: Duration = Duration::from_millis(10);
+
+/// What a source file was compiled to.
+struct Compiled<'py> {
+    code: Bound<'py, PyAny>,
+    /// It is there to be looked into: see [`splice`](super::splice).
+    is_spliced: bool,
+    /// A run may execute it.
+    may_run: bool,
+}
 
 impl Engine {
     /// Whether the module has to run for what its file holds now: what could be patched has been. What
@@ -71,18 +81,18 @@ impl Engine {
             _ => return true,
         };
         let old = old.bind(py);
-        let Ok((new, is_spliced)) = self.edited_code(py, id, old) else {
+        let Ok(new) = self.edited_code(py, id, old) else {
             return true;
         };
-        if new.eq(old).unwrap_or(false) {
+        if new.code.eq(old).unwrap_or(false) {
             return false;
         }
         // A refusal is no news for the program: the module runs again.
-        if forgive(py, self.patch(id, old, &new, is_spliced)).unwrap_or(false) {
+        if forgive(py, self.patch(id, old, &new.code, new.is_spliced)).unwrap_or(false) {
             return false;
         }
-        if !is_spliced {
-            self.state().slots[id.index()].compiled = Some(new.unbind());
+        if new.may_run {
+            self.state().slots[id.index()].compiled = Some(new.code.unbind());
         }
         true
     }
@@ -99,12 +109,34 @@ impl Engine {
             state.graph.path(id)?.to_path_buf()
         };
         let now = FileStamp::look(&path);
-        let state = self.state();
-        let slot = &state.slots[id.index()];
-        let is_current =
-            !slot.failed && !slot.is_written && !slot.is_spliced && slot.source?.is_surely(&now);
-        let code = slot.code.as_ref().filter(|_| is_current)?;
-        Some(code.bind(py).clone())
+        let code = {
+            let state = self.state();
+            let slot = &state.slots[id.index()];
+            let is_current = !slot.failed
+                && !slot.is_written
+                && !slot.is_spliced
+                && slot.source?.is_surely(&now);
+            let code = slot.code.as_ref().filter(|_| is_current)?;
+            code.bind(py).clone()
+        };
+        (!self.asks_to_keep(id, &path)).then_some(code)
+    }
+
+    /// Whether the source may ask that its statements keep what they have bound, and the code does not
+    /// do so yet.
+    fn asks_to_keep(&self, id: ModuleId, path: &Path) -> bool {
+        let (keeps, known) = {
+            let slot = &self.state().slots[id.index()];
+            (slot.keeps, slot.may_keep)
+        };
+        if keeps {
+            return false;
+        }
+        known.unwrap_or_else(|| {
+            let may_keep = fs::read(path).is_ok_and(|source| may_ask(&source));
+            self.state().slots[id.index()].may_keep = Some(may_keep);
+            may_keep
+        })
     }
 
     /// The code for a run of the module: of its file as it is now.
@@ -115,20 +147,23 @@ impl Engine {
     ) -> PyResult<Bound<'py, PyAny>> {
         match self.code_at_hand(py, id) {
             Some(code) => Ok(code),
-            None => self.compile_file(py, id, None).map(|(code, _)| code),
+            None => self.compile_file(py, id, None).map(|new| new.code),
         }
     }
 
-    /// The code to compare with `old`, which ran last. It may be [spliced](super::splice), as the flag
-    /// says.
+    /// The code to compare with `old`, which ran last.
     fn edited_code<'py>(
         &'static self,
         py: Python<'py>,
         id: ModuleId,
         old: &Bound<'py, PyAny>,
-    ) -> PyResult<(Bound<'py, PyAny>, bool)> {
+    ) -> PyResult<Compiled<'py>> {
         match self.code_at_hand(py, id) {
-            Some(code) => Ok((code, false)),
+            Some(code) => Ok(Compiled {
+                code,
+                is_spliced: false,
+                may_run: true,
+            }),
             None => self.compile_file(py, id, Some(old)),
         }
     }
@@ -144,36 +179,74 @@ impl Engine {
         }
     }
 
-    /// The code of the module's source file as it is now. Only what differs from `old` is compiled, if
-    /// that is given and nothing speaks against it; the flag says so.
+    /// Compiles the module's source file as it is now, for a run, or to compare it with `old`. Then only
+    /// what differs is compiled, if nothing speaks against it.
     fn compile_file<'py>(
         &'static self,
         py: Python<'py>,
         id: ModuleId,
         old: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<(Bound<'py, PyAny>, bool)> {
+    ) -> PyResult<Compiled<'py>> {
         let compile = || {
             self.stamp_source(id);
+            self.state().slots[id.index()].may_keep = None;
             let path = self.source_of(py, id)?;
             let source = read_whole(py, &path)?;
             self.forget_bytecode(&path);
             let text = utf8(&source);
             let outline = text.and_then(|text| Outline::parse(text).ok());
-            let spliced = match (text, &outline, old) {
-                (Some(text), Some(outline), Some(old)) => self.splice(id, old, outline, text),
-                _ => None,
+            let (Some(text), Some(outline)) = (text, outline) else {
+                let code = self.compile_whole(py, &source, &path)?;
+                return Ok(Compiled {
+                    code,
+                    is_spliced: false,
+                    may_run: true,
+                });
             };
+            let may_keep = self.kept(py, id, &outline)?;
+            let keeps = old.is_none() || self.state().slots[id.index()].keeps;
+            let may_run = keeps || may_keep.is_empty();
+            let kept = if keeps { may_keep } else { Kept::default() };
+            let spliced = old.and_then(|old| self.splice(id, old, &outline, &kept, text));
             let is_spliced = spliced.is_some();
-            let code = spliced.map_or_else(|| self.compile_whole(py, &source, &path), Ok)?;
-            let reading = outline.map(|outline| {
-                let code = code.clone().unbind();
-                Arc::new(Reading { code, outline })
-            });
-            let before = std::mem::replace(&mut self.state().slots[id.index()].reading, reading);
-            drop(before);
-            Ok((code, is_spliced))
+            let code = match spliced {
+                Some(code) => code,
+                None if kept.is_empty() => self.compile_whole(py, &source, &path)?,
+                None => self.compile_whole(py, kept.apply(text).as_bytes(), &path)?,
+            };
+            self.know_reading(
+                id,
+                Reading {
+                    code: code.clone().unbind(),
+                    outline,
+                    kept,
+                },
+            );
+            Ok(Compiled {
+                code,
+                is_spliced,
+                may_run: may_run && !is_spliced,
+            })
         };
         self.timed(|spent| &mut spent.compile, compile)
+    }
+
+    fn know_reading(&self, id: ModuleId, reading: Reading) {
+        let before = {
+            let mut state = self.state();
+            let slot = &mut state.slots[id.index()];
+            slot.reading.replace(Arc::new(reading))
+        };
+        drop(before);
+    }
+
+    /// The statements that need not run again: none if the module has not run yet.
+    fn kept(&self, py: Python<'_>, id: ModuleId, outline: &Outline) -> PyResult<Kept> {
+        let has_run = self.state().slots[id.index()].code.is_some();
+        match self.namespace(py, id).filter(|_| has_run) {
+            Some(namespace) => Kept::of(outline, &namespace),
+            None => Ok(Kept::default()),
+        }
     }
 
     /// See [`splice`]. What it raises, the whole file will raise too.
@@ -182,10 +255,11 @@ impl Engine {
         id: ModuleId,
         old: &Bound<'py, PyAny>,
         outline: &Outline,
+        kept: &Kept,
         text: &str,
     ) -> Option<Bound<'py, PyAny>> {
-        let reading = self.state().slots[id.index()].reading.clone()?;
-        if !reading.code.is(old) {
+        let reading = self.reading_of(id, old)?;
+        if !reading.kept.has_names_of(kept) {
             return None;
         }
         let compile = self.compile.bind(old.py());

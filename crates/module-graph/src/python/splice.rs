@@ -16,6 +16,7 @@ use pyo3::{
     types::{PyCode, PyDict, PyTuple},
 };
 
+use super::keep::Kept;
 use crate::{
     diff::Difference,
     outline::{Outline, Statement},
@@ -25,6 +26,8 @@ use crate::{
 pub(super) struct Reading {
     pub(super) code: Py<PyAny>,
     pub(super) outline: Outline,
+    /// The statements that were not compiled as they are.
+    pub(super) kept: Kept,
 }
 
 /// Flags of code that say which `__future__` features it was compiled with.

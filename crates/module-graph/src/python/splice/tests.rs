@@ -4,7 +4,7 @@ use std::ffi::CString;
 
 use pyo3::{prelude::*, types::PyModule};
 
-use super::{Reading, splice};
+use super::{Kept, Reading, splice};
 use crate::outline::Outline;
 
 /// `parts` gives everything that CPython keeps of the code of a file, but the places of the module's own
@@ -63,6 +63,7 @@ fn check(helpers: &Bound<'_, PyModule>, before: &str, after: &str) -> Checked {
     let reading = Reading {
         code: whole(before).unbind(),
         outline: Outline::parse(before).expect("valid"),
+        kept: Kept::default(),
     };
     let new = Outline::parse(after).expect("valid");
     let Some(code) = splice(&compile, &reading, &new, after).expect("valid") else {
