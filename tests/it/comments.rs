@@ -1,4 +1,4 @@
-//! Comments that overrule what an edit would do: `# hmr: keep` and `# hmr: rerun`.
+//! What overrules what an edit would do: the comments `# hmr: keep` and `# hmr: rerun`, and settings.
 
 use hmr_tests::{Hmr, Project};
 
@@ -145,4 +145,35 @@ fn lines_after_a_kept_statement_are_right() {
     let mut hmr = start(&project, "V 1 5 (1,)");
     hmr.save("m.py", &m(2))
         .expect(&["m", "main"], &["V 2 5 (1,)"]);
+}
+
+#[test]
+fn a_decorator_that_the_settings_name_makes_the_module_run() {
+    let m = |body: u32| {
+        format!(
+            "print('m runs')\nclass lib:\n    def trace(f): return f\n@lib.trace\ndef f():\n    return {body}\n"
+        )
+    };
+    for (settings, modules, output) in [
+        (
+            "code-readers = ['trace']",
+            &["m", "main"] as &[&str],
+            &["m runs", "V 2"] as &[&str],
+        ),
+        (
+            "code-readers = ['lib.trace']",
+            &["m", "main"],
+            &["m runs", "V 2"],
+        ),
+        ("code-readers = ['race']", &["main"], &["V 2"]),
+        ("", &["main"], &["V 2"]),
+    ] {
+        let project = Project::new(&[
+            ("pyproject.toml", &format!("[tool.hmr]\n{settings}\n")),
+            ("m.py", &m(1)),
+            ("main.py", "import m\nprint('V', m.f())\n"),
+        ]);
+        let mut hmr = start(&project, "V 1");
+        hmr.save("m.py", &m(2)).expect(modules, output);
+    }
 }

@@ -95,6 +95,13 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// These, and more decorators that read code.
+    #[must_use]
+    pub fn with_code_readers(mut self, more: impl IntoIterator<Item = String>) -> Self {
+        self.code_readers.extend(more);
+        self
+    }
+
     /// Decides about a module whose `old` source ran and whose `new` source was saved.
     /// `ran_with_module` says which functions the module's own run executed.
     ///

@@ -41,7 +41,7 @@ use super::{
     stamp::FileStamp,
     threads,
 };
-use crate::{ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Spent, Update};
+use crate::{ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Spent, Update, plan::Rules};
 
 static ENGINE: OnceLock<Engine> = OnceLock::new();
 
@@ -94,6 +94,8 @@ pub(super) struct State {
     pub(super) has_rerun: bool,
     /// The module that is looked at next; see [`release`].
     pub(super) looked_at: usize,
+    /// What speaks against patching a definition.
+    pub(super) rules: Arc<Rules>,
     /// What ends what modules have begun.
     pub(super) hooks: Hooks,
     /// What loads have registered with `atexit`.
@@ -341,6 +343,13 @@ impl Engine {
     /// The engine of this process, once it is installed.
     pub fn get() -> Option<&'static Self> {
         ENGINE.get()
+    }
+
+    /// From now on these rules say which decorators have seen too much of a definition to patch it.
+    pub fn set_rules(&self, rules: Rules) {
+        let rules = Arc::new(rules);
+        let before = std::mem::replace(&mut self.state().rules, rules);
+        drop(before);
     }
 
     /// The folders whose modules are tracked.

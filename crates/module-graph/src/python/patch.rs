@@ -26,7 +26,7 @@ use super::{
     unify::has_results,
     units,
 };
-use crate::{ModuleId, Patched, Read, plan::Rules};
+use crate::{ModuleId, Patched, Read};
 
 impl Engine {
     /// Gives the live functions of `id` the code that they have in `new` instead of `old`, the code
@@ -137,7 +137,7 @@ impl Engine {
         }
         self.reading_of(id, new).is_some_and(|reading| {
             let has_doc = found.module_doc.is_some();
-            let rules = Rules::default();
+            let rules = self.state().rules.clone();
             let against = rules.against(&found.bodies, &docs, has_doc, &reading.outline);
             against.is_none()
         })
