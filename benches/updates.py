@@ -69,6 +69,12 @@ def hot(value):
     return f"{module(0)}def hot():\n    return {value}\n"
 
 
+def moving(value):
+    """The same, with lines that come and go above all others."""
+    line = "    line = 0\n" * (value % 2)
+    return f"def hot():\n{line}    return {value}\n{module(0)}"
+
+
 def large(count, objects):
     """A program of `count` modules that holds many objects."""
     main = f"import all_modules, hot\nHEAP = [[] for _ in range({objects})]\ndef look():\n    return hot.hot()\n"
@@ -178,7 +184,7 @@ class Taken:
         return text if self.median() == median else f"{text}, {self.median() / median:.0f}x"
 
 
-def measure(sides, files, saves):
+def measure(sides, files, saves, text=hot):
     """For each side what its edits took, or why it has none. They take turns."""
     taken = {}
     with ExitStack() as stack:
@@ -201,7 +207,7 @@ def measure(sides, files, saves):
                 program.turn(True)
                 time.sleep(0.1)  # the pace of the saves, not a wait for an effect
                 program.report = None
-                began = program.save("hot.py", hot(number))
+                began = program.save("hot.py", text(number))
                 moment = program.seen(lambda value: value == number)
                 if moment is None:
                     taken[program.side] = Failed("lost an edit" if number > 1 else "not seen")
@@ -350,17 +356,18 @@ def main():
     if correct["hmr"] != [True] * 4:
         raise SystemExit(f"hmr: {correct['hmr']}, {notes}")
     small = measure(sides, large(10, 0), options.saves)
+    moved = measure(sides, large(10, 0) | {"hot.py": moving(0)}, options.saves, moving)
     of_reader = measure({"hmr": sides["hmr"]}, with_reader(), options.saves)
     big = measure(sides, large(options.modules, options.objects), options.saves)
     sizes = f"{options.modules:,} modules, {options.objects:,} live objects"
-    parts = {"10 modules": of_hmr(small), "10 modules, one of which executed it": of_hmr(of_reader), sizes: of_hmr(big)}
+    parts = {"10 modules": of_hmr(small), "10 modules, lines move": of_hmr(moved), "10 modules, one of which executed it": of_hmr(of_reader), sizes: of_hmr(big)}
     version = subprocess.run([options.python, "-VV"], capture_output=True, text=True, check=True).stdout.split(" (")[0]
     text = f"""# Function-level updates
 
 `python3 benches/updates.py` wrote this. Save to effect of a new function body, median of {options.saves} (worst), with
 how many times hmr's; the edited module has two kilobytes. The programs run at once and take turns.
 
-{table_of_peers(sides, [("10 modules", "3 ms", small), (sizes, "4 ms", big)], correct)}
+{table_of_peers(sides, [("10 modules", "3 ms", small), ("10 modules, lines move", "", moved), (sizes, "4 ms", big)], correct)}
 
 ## Where hmr's time goes
 

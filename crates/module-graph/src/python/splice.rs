@@ -54,7 +54,8 @@ pub(super) fn splice<'py>(
         if old.positions == new_one.positions && old.print == new_one.print {
             continue;
         }
-        let is_edited_in_place = old.print != new_one.print && old.lines == new_one.lines;
+        let is_edited_in_place =
+            old.print != new_one.print && old.lines.start() == new_one.lines.start();
         if !is_edited_in_place || new_one.definition().is_none() {
             return Ok(None);
         }

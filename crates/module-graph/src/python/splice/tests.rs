@@ -98,6 +98,10 @@ fn an_edited_definition_is_compiled_alone() {
     check_all(
         &[
             (
+                "X = 1\ndef f():\n    return 1\n",
+                "X = 1\ndef f():\n    x = 1\n    return x\n",
+            ),
+            (
                 "def f():\n    return 1\nX = 1\n",
                 "def f():\n    return 2\nX = 1\n",
             ),
@@ -148,6 +152,10 @@ fn what_moves_or_runs_with_the_module_is_compiled_as_a_whole() {
     check_all(
         &[
             ("def f(): return 1\n", "# moved\ndef f(): return 1\n"),
+            (
+                "def f():\n    return 1\nX = 1\n",
+                "def f():\n    x = 1\n    return x\nX = 1\n",
+            ),
             ("def f(): return 1\nX = 1\n", "def f(): return 2\nX = 2\n"),
             ("def f(): return 1\nX = 1\n", "def f(): return 2\nX =  1\n"),
             (
