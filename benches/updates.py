@@ -17,6 +17,7 @@ import json
 import os
 import queue
 import shlex
+import shutil
 import signal
 import statistics
 import subprocess
@@ -189,9 +190,11 @@ def measure(sides, files, saves, text=hot):
     taken = {}
     with ExitStack() as stack:
         programs = []
+        compiled = stack.enter_context(project(files))
+        subprocess.run([sys.executable, "-m", "compileall", "-q", "."], cwd=compiled, env=environment(), check=True)
         for side, command in sides.items():
-            folder = stack.enter_context(project(files))
-            subprocess.run([sys.executable, "-m", "compileall", "-q", "."], cwd=folder, env=environment(), check=True)
+            folder = stack.enter_context(project({}))
+            shutil.copytree(compiled, folder, dirs_exist_ok=True)
             program = stack.enter_context(Program(side, command, folder))
             try:
                 if program.seen(lambda value: value == 0, START) is None:
