@@ -171,10 +171,10 @@ def in_turn(sides, files, runs):
 class Session:
     """A program under a reloader: `save` a file, then wait for the line that it leads to."""
 
-    def __init__(self, command, folder):
+    def __init__(self, command, folder, stderr=subprocess.DEVNULL):
         self.folder = folder
         self.child = subprocess.Popen(
-            [*command, "main.py"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment()
+            [*command, "main.py"], cwd=folder, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment()
         )
         self.lines = queue.Queue()
         self.reader = threading.Thread(target=self.read, daemon=True)

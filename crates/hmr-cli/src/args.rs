@@ -23,6 +23,10 @@ pub struct Args {
     #[arg(short, long)]
     pub quiet: bool,
 
+    /// Say after each reload what its time went into
+    #[arg(long, conflicts_with = "quiet")]
+    pub timings: bool,
+
     /// The Python to run the program with [default: the active or nearest virtual environment]
     #[arg(long, value_name = "PATH", env = "HMR_PYTHON")]
     pub python: Option<PathBuf>,

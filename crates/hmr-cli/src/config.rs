@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use hmr_module_graph::python::Entry;
 
-use crate::args::Args;
+use crate::{args::Args, settings::Settings};
 
 /// Everything that a session needs to know, checked.
 #[derive(Debug, Clone)]
@@ -23,6 +23,10 @@ pub struct Config {
     pub roots: Vec<PathBuf>,
     /// Report nothing but errors.
     pub quiet: bool,
+    /// Report what the time of a reload went into.
+    pub timings: bool,
+    /// What the project's `pyproject.toml` says.
+    pub settings: Settings,
 }
 
 impl Args {
@@ -44,12 +48,15 @@ impl Args {
             .with_context(|| format!("cannot run {}", entry.label()))?;
         let mut roots = vec![folder.clone()];
         roots.extend(std::env::current_dir().ok().filter(|here| *here != folder));
+        let settings = Settings::of(&folder)?;
         Ok(Config {
             entry,
             arguments: arguments.to_vec(),
             folder,
             roots,
             quiet: self.quiet,
+            timings: self.timings,
+            settings,
         })
     }
 }

@@ -9,6 +9,7 @@ pub mod config;
 pub mod interpreter;
 pub mod report;
 pub mod session;
+pub mod settings;
 mod wake;
 
 use std::ffi::OsString;

@@ -14,6 +14,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use hmr_module_graph::{
     Input, ModuleName, Update,
+    plan::Rules,
     python::{Engine, Roots},
 };
 use hmr_watcher::{Batch, Change, Debounce, Filter, Points, Watcher};
@@ -57,6 +58,8 @@ impl Session {
     pub fn start(py: Python<'_>, config: Config) -> Result<Self> {
         let roots = Roots::new(py, config.roots.clone())?;
         let engine = Engine::install(py, roots)?;
+        let code_readers = config.settings.code_readers.iter().cloned();
+        engine.set_rules(Rules::default().with_code_readers(code_readers));
         let folder = config
             .folder
             .canonicalize()
@@ -68,6 +71,7 @@ impl Session {
             program: config.entry.to_string(),
             folder: std::env::current_dir().unwrap_or_else(|_| config.folder.clone()),
             quiet: config.quiet,
+            timings: config.timings,
         };
         let watched = BTreeSet::from([folder]);
         Ok(Self {

@@ -19,5 +19,5 @@ mod why;
 pub use graph::{Input, ModuleGraph, ModuleId, Read};
 pub use name::{InvalidModuleName, ModuleName};
 pub use query::Step;
-pub use update::{Exit, Failure, Patched, Reason, Rerun, Update};
+pub use update::{Exit, Failure, Patched, Reason, Rerun, Spent, Update};
 pub use why::Chain;

@@ -31,6 +31,8 @@ pub struct Outline {
     /// The names that the module's own code loads, sorted, with those after a dot; what stands in
     /// functions does not count.
     pub loads: Vec<String>,
+    /// The names that import statements bind in the module, sorted.
+    pub imports: Vec<String>,
     /// Where each token of the code stands: equal if every line and column of every code object is.
     pub positions: Fingerprint,
 }
@@ -131,9 +133,10 @@ pub enum Certainty {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Directive {
-    /// `# hmr: rerun`: rather run the module again than patch this.
+    /// `# hmr: rerun`: rather run the module again than patch this definition.
     Rerun,
-    /// `# hmr: keep`: keep the value from the first run.
+    /// `# hmr: keep`: rather patch this definition, whatever its decorators may have seen. Any other
+    /// statement is not run again while the names that it binds are there.
     Keep,
 }
 

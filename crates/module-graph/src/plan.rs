@@ -95,6 +95,13 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// These, and more decorators that read code.
+    #[must_use]
+    pub fn with_code_readers(mut self, more: impl IntoIterator<Item = String>) -> Self {
+        self.code_readers.extend(more);
+        self
+    }
+
     /// Decides about a module whose `old` source ran and whose `new` source was saved.
     /// `ran_with_module` says which functions the module's own run executed.
     ///
@@ -158,16 +165,18 @@ impl Rules {
     }
 
     fn body_cause(&self, unit: &str, outline: &Outline) -> Option<Cause> {
-        let decorator = decorators_around(unit, outline).find(|name| self.reads_code(name));
-        let code_seen = decorator.map(|decorator| Cause::CodeSeen {
-            unit: unit.to_owned(),
-            decorator: decorator.clone(),
-        });
-        code_seen.or_else(|| {
-            let asked = around(unit, &outline.statements)
-                .any(|statement| statement.directive == Some(Directive::Rerun));
-            asked.then(|| Cause::Asked(unit.to_owned()))
-        })
+        match asked_for(unit, outline) {
+            Some(Directive::Rerun) => Some(Cause::Asked(unit.to_owned())),
+            Some(Directive::Keep) => None,
+            None => {
+                let mut decorators = decorators_around(unit, outline);
+                let decorator = decorators.find(|name| self.reads_code(name))?;
+                Some(Cause::CodeSeen {
+                    unit: unit.to_owned(),
+                    decorator: decorator.clone(),
+                })
+            }
+        }
     }
 
     fn reads_code(&self, decorator: &str) -> bool {
@@ -180,6 +189,9 @@ impl Rules {
 
 /// Frameworks show the docstrings of what they decorate, and a `property` copies its getter's.
 fn doc_cause(name: &str, outline: &Outline) -> Option<Cause> {
+    if asked_for(name, outline) == Some(Directive::Keep) {
+        return None;
+    }
     if let Some(decorator) = decorators_around(name, outline).next() {
         return Some(Cause::DocSeen {
             unit: name.to_owned(),
@@ -216,6 +228,12 @@ fn around<'a>(
         };
         std::iter::once(statement).chain(inner)
     }))
+}
+
+/// What a comment asks for the definition, or for the nearest one around it.
+fn asked_for(unit: &str, outline: &Outline) -> Option<Directive> {
+    let asked = around(unit, &outline.statements).filter_map(|statement| statement.directive);
+    asked.last()
 }
 
 fn decorators_around<'a>(unit: &'a str, outline: &'a Outline) -> impl Iterator<Item = &'a String> {

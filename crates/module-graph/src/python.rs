@@ -12,9 +12,9 @@
 //! | `mark` | what the files of a batch mean |
 //! | `settle` | drives the graph core: which module runs next |
 //! | `cycles` | what circular imports may see of each other |
-//! | `finder`, `loader`, `bytecode`, `source` | from a module's name to its code |
+//! | `finder`, `loader`, `bytecode`, `source`, `splice`, `keep` | from a module's name to its code |
 //! | `module_type`, `reads`, `threads` | which name was read, by whom |
-//! | `code_diff`, `patch`, `live` | edits that reach live functions without a run |
+//! | `code_diff`, `patch`, `live`, `caches` | edits that reach live functions without a run |
 //! | `calls`, `units`, `opcodes` | which definition was executed, and what that needs |
 //! | `inputs`, `stamp` | what was read besides modules, and whether it changed |
 //! | `audit`, `probes`, `frames`, `places` | seeing files opened, folders listed, paths probed |
@@ -36,6 +36,7 @@ mod audit;
 mod bindings;
 mod buffers;
 mod bytecode;
+mod caches;
 mod calls;
 mod code_diff;
 mod cycles;
@@ -47,6 +48,7 @@ mod errors;
 mod finder;
 mod frames;
 mod inputs;
+mod keep;
 mod layout;
 mod live;
 mod loader;
@@ -69,6 +71,7 @@ mod roots;
 mod run;
 mod settle;
 mod source;
+mod splice;
 mod stamp;
 mod sys_modules;
 mod threads;

@@ -18,6 +18,7 @@ mod bindings;
 mod depth;
 mod directives;
 mod fingerprint;
+mod imports;
 mod loads;
 
 use self::{
@@ -89,6 +90,7 @@ fn outline(text: &str, parsed: &Parsed<ast::ModModule>) -> Result<Outline, Synta
         doc: doc.map(|doc| reader.expression(doc)),
         positions: positions.finish(),
         loads: loads::of(body),
+        imports: imports::of(body),
         statements,
     })
 }

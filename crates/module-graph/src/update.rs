@@ -26,6 +26,30 @@ pub struct Update {
     pub removed: Vec<ModuleName>,
     /// Time from the start of the update until every module had settled.
     pub elapsed: Duration,
+    /// What most of that time went into.
+    pub spent: Spent,
+}
+
+/// Parts of an update's time that do not overlap. What is left of [`Update::elapsed`] went into finding
+/// out what the files mean and who is reached.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Spent {
+    /// Reading and compiling source.
+    pub compile: Duration,
+    /// Comparing new code with the code that ran.
+    pub compare: Duration,
+    /// Finding live functions, giving them their new code, and telling who had executed the old.
+    pub patch: Duration,
+    /// Running modules, and comparing their names with those of before.
+    pub run: Duration,
+}
+
+impl Spent {
+    /// All parts together.
+    pub fn total(&self) -> Duration {
+        self.compile + self.compare + self.patch + self.run
+    }
 }
 
 /// One module that ran again, and what for.

@@ -189,6 +189,10 @@ impl<'py> Comparison<'py, '_> {
         old: &Bound<'py, PyAny>,
         new: &Bound<'py, PyAny>,
     ) -> PyResult<bool> {
+        if old.is(new) {
+            // Compiled only once: see `splice`.
+            return Ok(true);
+        }
         if !old.is_exact_instance_of::<PyCode>() || !new.is_exact_instance_of::<PyCode>() {
             return equality::same(old, new);
         }

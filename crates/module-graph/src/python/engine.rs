@@ -8,6 +8,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::{Duration, Instant},
 };
 
 use hmr_signals::graph::State as NodeState;
@@ -22,6 +23,7 @@ use super::{
     audit,
     bindings::Bindings,
     bytecode::Bytecode,
+    caches,
     calls::{self, CodeFiles},
     cycles::Circle,
     dispose::{self, Hooks},
@@ -35,10 +37,11 @@ use super::{
     reads, release,
     roots::Roots,
     settle,
+    splice::Reading,
     stamp::FileStamp,
     threads,
 };
-use crate::{ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Update};
+use crate::{ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Spent, Update, plan::Rules};
 
 static ENGINE: OnceLock<Engine> = OnceLock::new();
 
@@ -91,6 +94,8 @@ pub(super) struct State {
     pub(super) has_rerun: bool,
     /// The module that is looked at next; see [`release`].
     pub(super) looked_at: usize,
+    /// What speaks against patching a definition.
+    pub(super) rules: Arc<Rules>,
     /// What ends what modules have begun.
     pub(super) hooks: Hooks,
     /// What loads have registered with `atexit`.
@@ -237,6 +242,14 @@ pub(super) struct Slot {
     pub(super) bindings: Option<Arc<Bindings>>,
     /// The code of the file as it is now, if it was compiled and has not run yet.
     pub(super) compiled: Option<Py<PyAny>>,
+    /// That code was put together from parts: it may be looked into, but not run.
+    pub(super) is_spliced: bool,
+    /// In that code statements keep what they have bound: see [`keep`](super::keep).
+    pub(super) keeps: bool,
+    /// Whether the source may ask for that, if it was looked at.
+    pub(super) may_keep: Option<bool>,
+    /// The last code that was compiled, with what it was compiled from.
+    pub(super) reading: Option<Arc<Reading>>,
     /// The units of its own that its last run executed.
     pub(super) executed: FxHashSet<String>,
     /// Its file was written since the last load read it.
@@ -297,6 +310,7 @@ impl Engine {
             return Err(InstallError::AlreadyInstalled);
         }
         own::remember_search_path(py)?;
+        caches::install(py)?;
         calls::install(py)?;
         threads::install(py)?;
         let builtins = py.import("builtins")?;
@@ -331,6 +345,13 @@ impl Engine {
         ENGINE.get()
     }
 
+    /// From now on these rules say which decorators have seen too much of a definition to patch it.
+    pub fn set_rules(&self, rules: Rules) {
+        let rules = Arc::new(rules);
+        let before = std::mem::replace(&mut self.state().rules, rules);
+        drop(before);
+    }
+
     /// The folders whose modules are tracked.
     pub fn roots(&self) -> &Roots {
         &self.roots
@@ -351,6 +372,20 @@ impl Engine {
     /// the program on its stack.
     pub fn update(&'static self, py: Python<'_>, files: Vec<PathBuf>) -> Update {
         settle::update(self, py, files)
+    }
+
+    /// Does `work` and counts its time as `part` of the update under way, but for what it counts itself.
+    pub(super) fn timed<R>(
+        &self,
+        part: fn(&mut Spent) -> &mut Duration,
+        work: impl FnOnce() -> R,
+    ) -> R {
+        let counted = || self.state().update.spent.total();
+        let (started, before) = (Instant::now(), counted());
+        let result = work();
+        let inside = counted().saturating_sub(before);
+        *part(&mut self.state().update.spent) += started.elapsed().saturating_sub(inside);
+        result
     }
 
     /// Whether reads of `module` can be seen while it is tracked.

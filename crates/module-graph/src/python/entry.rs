@@ -150,20 +150,16 @@ impl Entry {
         }
     }
 
-    /// The entry's code as its file is now.
-    pub(super) fn code<'py>(
-        &self,
-        py: Python<'py>,
-        engine: &Engine,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    /// The entry's source file, as it is found now.
+    pub(super) fn source(&self, py: Python<'_>, engine: &Engine) -> PyResult<PathBuf> {
         match self {
-            Self::Script { file, .. } => engine.compile(py, file),
-            Self::Folder { folder, .. } => engine.compile(py, &folder.join("__main__.py")),
+            Self::Script { file, .. } => Ok(file.clone()),
+            Self::Folder { folder, .. } => Ok(folder.join("__main__.py")),
             Self::Module(name) => {
                 let spec = find_module(py, name)?;
                 let file: PathBuf = spec.getattr("origin")?.extract()?;
                 engine.move_entry(&file);
-                engine.compile(py, &file)
+                Ok(file)
             }
         }
     }
@@ -321,8 +317,7 @@ impl Engine {
             let file = entry.prepare(&main)?;
             self.adopt(ModuleName::main(), Some(file.clone()), &main);
             found = Some(file);
-            self.stamp_source(id);
-            entry.code(py, self)
+            self.new_code(py, id)
         });
         if let Err(error) = &ran {
             if found.is_none() && is_about(py, error, &label) {

@@ -1,111 +1,48 @@
 //! Every live function that runs given code, wherever it is held.
 //!
-//! A look at each object that the garbage collector knows: it takes as long as there are objects,
-//! however many codes are looked for, and needs no index while nothing is edited.
+//! Nearly all hang in their module's namespace. Who holds a code object can be counted: the code that
+//! it is nested in, the functions that run it. Once the functions found explain all its references,
+//! there are no others, and nothing else has to be looked at. Where they do not, all objects of the
+//! heap are.
 //!
-//! Kept true: while the collector's lists are walked nothing is allocated or freed in them.
-#![expect(
-    unsafe_code,
-    reason = "the collector's lists are read, without the references that `gc.get_objects` makes"
-)]
+//! Kept true: no function is missed. What cannot be explained is looked for in the whole heap.
 
-use pyo3::{ffi, prelude::*, types::PyType};
+mod heap;
+mod walk;
+
+use pyo3::{prelude::*, types::PyDict};
 use rustc_hash::FxHashSet;
 
-/// What was found.
-#[derive(Default)]
+use super::code_diff::Pair;
+
+/// What was found, and how.
 pub(super) struct Live<'py> {
-    /// Functions with one of the codes.
+    /// The functions, each once.
     pub(super) functions: Vec<Bound<'py, PyAny>>,
-    /// Objects of the other type that was asked for.
-    pub(super) others: Vec<Bound<'py, PyAny>>,
+    /// That these are all was shown by counting; the heap has not been looked at.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only tests ask how"))]
+    pub(super) was_proved: bool,
 }
 
-/// Finds the functions whose code is at one of the addresses, and all objects of exactly `other`.
-pub(super) fn find<'py>(codes: &FxHashSet<usize>, other: &Bound<'py, PyType>) -> Live<'py> {
-    let py = other.py();
-    let mut found = Live::default();
-    let other = other.as_ptr();
-    walk::every_object(py, &mut |object| {
-        // SAFETY: the collector's lists hold live objects, and the walk allocates none of them.
-        unsafe {
-            let class = ffi::Py_TYPE(object);
-            if class == &raw mut ffi::PyFunction_Type {
-                let code = ffi::PyFunction_GetCode(object);
-                if codes.contains(&(code as usize)) {
-                    found.functions.push(Bound::from_borrowed_ptr(py, object));
-                }
-            } else if class.cast() == other {
-                found.others.push(Bound::from_borrowed_ptr(py, object));
-            }
-        }
+/// Finds the functions that run the old code of one of `pairs`, which `module` consists of: the code
+/// of the module's last run in `namespace`.
+pub(super) fn find<'py>(
+    pairs: &[Pair<'py>],
+    module: &Bound<'py, PyAny>,
+    namespace: &Bound<'py, PyDict>,
+) -> PyResult<Live<'py>> {
+    let proved = walk::functions(pairs, module, namespace)?;
+    let was_proved = proved.is_some();
+    let functions = proved.unwrap_or_else(|| {
+        let address = |pair: &Pair<'_>| pair.old.as_ptr() as usize;
+        let codes: FxHashSet<_> = pairs.iter().map(address).collect();
+        heap::functions(namespace.py(), &codes)
     });
-    found
+    Ok(Live {
+        functions,
+        was_proved,
+    })
 }
 
-#[cfg(Py_3_12)]
-mod walk {
-    use std::ffi::{c_int, c_void};
-
-    use pyo3::{ffi, prelude::*};
-
-    type Visit<'a> = &'a mut dyn FnMut(*mut ffi::PyObject);
-
-    unsafe extern "C" {
-        /// Missing from pyo3's bindings; part of CPython since 3.12.
-        fn PyUnstable_GC_VisitObjects(
-            callback: unsafe extern "C" fn(*mut ffi::PyObject, *mut c_void) -> c_int,
-            argument: *mut c_void,
-        );
-    }
-
-    pub(super) fn every_object(_py: Python<'_>, mut visit: Visit<'_>) {
-        unsafe extern "C" fn call(object: *mut ffi::PyObject, visit: *mut c_void) -> c_int {
-            // SAFETY: this is what was passed below, and nothing else uses it meanwhile.
-            unsafe { (*visit.cast::<Visit<'_>>())(object) };
-            1
-        }
-        // SAFETY: the thread is attached; CPython pauses the collector during the call.
-        unsafe { PyUnstable_GC_VisitObjects(call, (&raw mut visit).cast()) }
-    }
-}
-
-#[cfg(not(Py_3_12))]
-mod walk {
-    use pyo3::{ffi, prelude::*, types::PyList};
-
-    /// What stands before each object that the collector of 3.11 knows.
-    #[repr(C)]
-    struct Head {
-        /// The address of the next head. The lists are rings, each with a head of its own.
-        next: usize,
-        /// The previous one, with two flags in the low bits.
-        previous: usize,
-    }
-
-    /// A head, a threshold and a count.
-    const GENERATION: usize = size_of::<Head>() + 8;
-
-    /// Three generations, a pointer to the first, then the objects that `gc.freeze` has set aside.
-    const OFFSETS: [usize; 4] = [0, GENERATION, 2 * GENERATION, 3 * GENERATION + 8];
-
-    pub(super) fn every_object(py: Python<'_>, visit: &mut dyn FnMut(*mut ffi::PyObject)) {
-        // The newest object is the last of the youngest generation: after it comes the ring's head.
-        let newest = PyList::empty(py);
-        // SAFETY: a list has a collector's head right before it, and 3.11's layout is fixed. Nothing
-        // is allocated or freed until the walk ends, so that the rings stay as they are.
-        unsafe {
-            let head = newest.as_ptr().cast::<Head>().sub(1);
-            let youngest = (*head).next;
-            for offset in OFFSETS {
-                let ring = youngest + offset;
-                let mut at = (*(ring as *const Head)).next;
-                while at != ring {
-                    let head = at as *mut Head;
-                    visit(head.add(1).cast());
-                    at = (*head).next;
-                }
-            }
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

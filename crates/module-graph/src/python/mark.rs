@@ -85,7 +85,7 @@ fn remove(engine: &'static Engine, py: Python<'_>, id: ModuleId) -> Vec<ModuleNa
             state.graph.module_changed(id);
             state.release(id)
         };
-        if let Some((object, _)) = &released {
+        if let Some((object, ..)) = &released {
             let name = engine.state().graph.name(id).clone();
             engine.dispose(py, id);
             forgive(py, forget_module(py, &name, object.bind(py)));

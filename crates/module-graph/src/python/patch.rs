@@ -8,8 +8,6 @@
 //! Kept true: where it cannot be shown that a rerun would bind the same, the module reruns. Frames,
 //! generators and coroutines that are under way finish on the code that they began with.
 
-use std::path::Path;
-
 use pyo3::{
     intern,
     prelude::*,
@@ -18,6 +16,7 @@ use pyo3::{
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
+    caches,
     calls::code_of,
     code_diff::{self, CodeDiff, Definitions, Doc},
     engine::Engine,
@@ -27,7 +26,7 @@ use super::{
     unify::has_results,
     units,
 };
-use crate::{ModuleId, Patched, Read, outline::Outline, plan::Rules};
+use crate::{ModuleId, Patched, Read};
 
 impl Engine {
     /// Gives the live functions of `id` the code that they have in `new` instead of `old`, the code
@@ -41,8 +40,8 @@ impl Engine {
         id: ModuleId,
         old: &Bound<'py, PyAny>,
         new: &Bound<'py, PyAny>,
+        is_spliced: bool,
     ) -> PyResult<bool> {
-        let py = new.py();
         let executed = {
             let state = self.state();
             let slot = &state.slots[id.index()];
@@ -51,22 +50,38 @@ impl Engine {
             }
             slot.executed.clone()
         };
-        let CodeDiff::Definitions(found) = code_diff::diff(old, new, &executed)? else {
+        let diff = || code_diff::diff(old, new, &executed);
+        let CodeDiff::Definitions(found) = self.timed(|spent| &mut spent.compare, diff)? else {
             return Ok(false);
         };
-        if self.writes_globals(id, &found)? || !self.is_left_to_patching(id, &found) {
+        self.timed(
+            |spent| &mut spent.patch,
+            || self.patch_definitions(id, old, new, is_spliced, found),
+        )
+    }
+
+    fn patch_definitions<'py>(
+        &'static self,
+        id: ModuleId,
+        old: &Bound<'py, PyAny>,
+        new: &Bound<'py, PyAny>,
+        is_spliced: bool,
+        found: Definitions<'py>,
+    ) -> PyResult<bool> {
+        let py = new.py();
+        if self.writes_globals(id, &found)? || !self.is_left_to_patching(id, new, &found) {
             return Ok(false);
         }
         let Some(namespace) = self.namespace(py, id) else {
             return Ok(false);
         };
-        let forgot = self.given_by_loads(id, swap(&found)?);
+        let forgot = self.given_by_loads(id, swap(&found, old, &namespace)?);
         document(&found.docs, &namespace)?;
         place_classes(&found, &namespace)?;
         if let Some(doc) = &found.module_doc {
             namespace.set_item("__doc__", &doc.new)?;
         }
-        self.take_code(id, new)?;
+        self.take_code(id, new, is_spliced)?;
         let names = if forgot.is_empty() {
             Vec::new()
         } else {
@@ -110,30 +125,31 @@ impl Engine {
 
     /// Whether nothing in the source asks for a rerun: a decorator that reads code or docstrings, or
     /// a comment. Layout never does.
-    fn is_left_to_patching(&self, id: ModuleId, found: &Definitions<'_>) -> bool {
+    fn is_left_to_patching(
+        &self,
+        id: ModuleId,
+        new: &Bound<'_, PyAny>,
+        found: &Definitions<'_>,
+    ) -> bool {
         let docs: Vec<_> = found.docs.iter().map(|doc| doc.qualname.clone()).collect();
         if found.bodies.is_empty() && docs.is_empty() && found.module_doc.is_none() {
             return true;
         }
-        let path = self.state().graph.path(id).map(Path::to_path_buf);
-        let text = path.and_then(|path| std::fs::read(path).ok());
-        let outline = text
-            .as_deref()
-            .and_then(utf8)
-            .and_then(|text| Outline::parse(text).ok());
-        outline.is_some_and(|outline| {
+        self.reading_of(id, new).is_some_and(|reading| {
             let has_doc = found.module_doc.is_some();
-            let against = Rules::default().against(&found.bodies, &docs, has_doc, &outline);
+            let rules = self.state().rules.clone();
+            let against = rules.against(&found.bodies, &docs, has_doc, &reading.outline);
             against.is_none()
         })
     }
 
     /// From now on the module's code is `new`.
-    fn take_code(&self, id: ModuleId, new: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn take_code(&self, id: ModuleId, new: &Bound<'_, PyAny>, is_spliced: bool) -> PyResult<()> {
         self.know_code(id, new)?;
         let dropped = {
             let mut state = self.state();
             let slot = &mut state.slots[id.index()];
+            slot.is_spliced = is_spliced;
             // The same names, bound in the same way.
             (
                 slot.code.replace(new.clone().unbind()),
@@ -240,34 +256,26 @@ fn stores_global(code: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(stores.iter().any(|(store, _)| *store == Store::Global))
 }
 
-/// The text of a source file in the usual encoding; `None` if it may be in another one.
-fn utf8(bytes: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok()?;
-    let names_encoding = |line: &str| line.contains("coding") && !line.contains("utf-8");
-    (!text.lines().take(2).any(names_encoding)).then_some(text)
-}
-
 /// Swaps the code of every live function, and makes caches of changed ones forget. Returns those that
 /// had results, with the units that they wrap: who was given one has not executed the function, and
 /// is to be told all the same.
-fn swap<'py>(found: &Definitions<'py>) -> PyResult<Vec<(Bound<'py, PyAny>, String)>> {
-    let Some(first) = found.pairs.first() else {
+fn swap<'py>(
+    found: &Definitions<'py>,
+    module: &Bound<'py, PyAny>,
+    namespace: &Bound<'py, PyDict>,
+) -> PyResult<Vec<(Bound<'py, PyAny>, String)>> {
+    if found.pairs.is_empty() {
         return Ok(Vec::new());
-    };
-    let py = first.new.py();
+    }
+    let py = namespace.py();
     let by_address: FxHashMap<usize, _> = found
         .pairs
         .iter()
         .map(|pair| (pair.old.as_ptr() as usize, pair))
         .collect();
-    let codes = by_address.keys().copied().collect();
-    let cache = py
-        .import("_functools")?
-        .getattr("_lru_cache_wrapper")?
-        .cast_into::<PyType>()?;
-    let live = live::find(&codes, &cache);
+    let functions = live::find(&found.pairs, module, namespace)?.functions;
     let mut changed = FxHashMap::default();
-    for function in &live.functions {
+    for function in &functions {
         if let Some(code) = code_of(function)
             && let Some(pair) = by_address.get(&(code.as_ptr() as usize))
         {
@@ -278,7 +286,7 @@ fn swap<'py>(found: &Definitions<'py>) -> PyResult<Vec<(Bound<'py, PyAny>, Strin
         }
     }
     let mut forgot = Vec::new();
-    for cache in live.others {
+    for cache in caches::around(py, &changed.keys().copied().collect()) {
         let wrapped = cache.getattr_opt(intern!(py, "__wrapped__"))?;
         let code = wrapped.and_then(|wrapped| changed.get(&(wrapped.as_ptr() as usize)));
         if let Some(code) = code {

@@ -10,11 +10,14 @@
     reason = "reference counts are had through the C API alone"
 )]
 
+use std::sync::Arc;
+
 use pyo3::{ffi, prelude::*, types::PyModule};
 
 use super::{
     engine::{Engine, State},
     errors::forgive,
+    splice::Reading,
     sys_modules::sys_modules,
 };
 use crate::{ModuleId, ModuleName};
@@ -26,7 +29,7 @@ pub(super) const PER_UPDATE: usize = 1_000;
 pub(super) const PER_MODULE: usize = 2;
 
 /// What was kept of a module that has gone: its object, and its code. Drop it without the lock.
-pub(super) type Released = (Py<PyModule>, [Option<Py<PyAny>>; 2]);
+pub(super) type Released = (Py<PyModule>, [Option<Py<PyAny>>; 2], Option<Arc<Reading>>);
 
 impl State {
     /// Forgets the object of a module that is loaded no more, and its code.
@@ -35,9 +38,10 @@ impl State {
         let slot = &mut self.slots[id.index()];
         let object = slot.object.take()?;
         let codes = [slot.code.take(), slot.compiled.take()];
+        let reading = slot.reading.take();
         slot.bindings = None;
         self.forget_object(id, &object);
-        Some((object, codes))
+        Some((object, codes, reading))
     }
 
     /// The next modules in turn that only the engine holds.

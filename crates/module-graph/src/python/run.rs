@@ -100,7 +100,8 @@ impl Engine {
     /// Runs a loaded module again from its file, and adds what happened to the update under way.
     pub(super) fn rerun(&'static self, py: Python<'_>, id: ModuleId, reason: Reason) {
         self.state().has_rerun = true;
-        let ran = self.run(py, id, Caller::Engine, || self.new_code(py, id));
+        let run = || self.run(py, id, Caller::Engine, || self.new_code(py, id));
+        let ran = self.timed(|spent| &mut spent.run, run);
         let changed = match ran {
             Ok(changed) => changed,
             Err(error) => {
@@ -234,7 +235,10 @@ impl Engine {
                 None => before.bound_by_first_run(&old)?,
             };
             before.drop_unbound(&bound, &old, &new)?;
-            let is_outdated = |name: &String| !new.global.contains(name) && !is_special(name);
+            let kept = self.reading_of(id, &code).map(|it| it.kept.names());
+            let is_kept = |name: &String| kept.as_ref().is_some_and(|names| names.contains(name));
+            let is_outdated =
+                |name: &String| !new.global.contains(name) && !is_special(name) && !is_kept(name);
             let outdated = bound
                 .iter()
                 .filter(|name| is_outdated(name))
@@ -464,12 +468,17 @@ impl Engine {
         bindings: Option<Arc<Bindings>>,
         bound: Option<FxHashSet<String>>,
     ) {
+        let keeps = self
+            .reading_of(id, &code)
+            .is_some_and(|reading| !reading.kept.is_empty());
         let old = {
             let mut state = self.state();
             let slot = &mut state.slots[id.index()];
+            slot.keeps = keeps;
             slot.bindings = bindings;
             slot.bound = bound;
             slot.is_written = false;
+            slot.is_spliced = false;
             slot.code.replace(code.unbind())
         };
         drop(old);

@@ -2,11 +2,13 @@
 //! ran.
 //!
 //! A first import takes CPython's cached bytecode. Once a file has been saved it is always compiled
-//! from the bytes just read, for the cache knows a source's time in whole seconds only.
+//! from the bytes just read, for the cache knows a source's time in whole seconds only. To find out
+//! what was edited it is enough to compile the definitions that differ.
 
 use std::{
     fs, io,
-    path::Path,
+    path::{Path, PathBuf},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -20,12 +22,23 @@ use pyo3::{
 use super::{
     engine::{Engine, Slot},
     errors::forgive,
+    keep::{Kept, may_ask},
+    splice::{Reading, splice},
     stamp::FileStamp,
 };
-use crate::ModuleId;
+use crate::{ModuleId, outline::Outline};
 
 /// A save that takes longer is read as far as it is, and again when it is complete.
 const SAVE: Duration = Duration::from_millis(10);
+
+/// What a source file was compiled to.
+struct Compiled<'py> {
+    code: Bound<'py, PyAny>,
+    /// It is there to be looked into: see [`splice`](super::splice).
+    is_spliced: bool,
+    /// A run may execute it.
+    may_run: bool,
+}
 
 impl Engine {
     /// Whether the module has to run for what its file holds now: what could be patched has been. What
@@ -67,18 +80,20 @@ impl Engine {
             } => code.clone_ref(py),
             _ => return true,
         };
-        let Ok(new) = self.new_code(py, id) else {
+        let old = old.bind(py);
+        let Ok(new) = self.edited_code(py, id, old) else {
             return true;
         };
-        let old = old.bind(py);
-        if new.eq(old).unwrap_or(false) {
+        if new.code.eq(old).unwrap_or(false) {
             return false;
         }
         // A refusal is no news for the program: the module runs again.
-        if forgive(py, self.patch(id, old, &new)).unwrap_or(false) {
+        if forgive(py, self.patch(id, old, &new.code, new.is_spliced)).unwrap_or(false) {
             return false;
         }
-        self.state().slots[id.index()].compiled = Some(new.unbind());
+        if new.may_run {
+            self.state().slots[id.index()].compiled = Some(new.code.unbind());
+        }
         true
     }
 
@@ -94,11 +109,34 @@ impl Engine {
             state.graph.path(id)?.to_path_buf()
         };
         let now = FileStamp::look(&path);
-        let state = self.state();
-        let slot = &state.slots[id.index()];
-        let is_current = !slot.failed && !slot.is_written && slot.source?.is_surely(&now);
-        let code = slot.code.as_ref().filter(|_| is_current)?;
-        Some(code.bind(py).clone())
+        let code = {
+            let state = self.state();
+            let slot = &state.slots[id.index()];
+            let is_current = !slot.failed
+                && !slot.is_written
+                && !slot.is_spliced
+                && slot.source?.is_surely(&now);
+            let code = slot.code.as_ref().filter(|_| is_current)?;
+            code.bind(py).clone()
+        };
+        (!self.asks_to_keep(id, &path)).then_some(code)
+    }
+
+    /// Whether the source may ask that its statements keep what they have bound, and the code does not
+    /// do so yet.
+    fn asks_to_keep(&self, id: ModuleId, path: &Path) -> bool {
+        let (keeps, known) = {
+            let slot = &self.state().slots[id.index()];
+            (slot.keeps, slot.may_keep)
+        };
+        if keeps {
+            return false;
+        }
+        known.unwrap_or_else(|| {
+            let may_keep = fs::read(path).is_ok_and(|source| may_ask(&source));
+            self.state().slots[id.index()].may_keep = Some(may_keep);
+            may_keep
+        })
     }
 
     /// The code for a run of the module: of its file as it is now.
@@ -107,15 +145,26 @@ impl Engine {
         py: Python<'py>,
         id: ModuleId,
     ) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(code) = self.code_at_hand(py, id) {
-            return Ok(code);
+        match self.code_at_hand(py, id) {
+            Some(code) => Ok(code),
+            None => self.compile_file(py, id, None).map(|new| new.code),
         }
-        self.stamp_source(id);
-        let path = self.state().graph.path(id).map(Path::to_path_buf);
-        match (self.entry.get().filter(|_| self.is_entry(id)), path) {
-            (Some(entry), _) => entry.code(py, self),
-            (None, Some(path)) => self.compile(py, &path),
-            (None, None) => Err(PyImportError::new_err("the module has no source file")),
+    }
+
+    /// The code to compare with `old`, which ran last.
+    fn edited_code<'py>(
+        &'static self,
+        py: Python<'py>,
+        id: ModuleId,
+        old: &Bound<'py, PyAny>,
+    ) -> PyResult<Compiled<'py>> {
+        match self.code_at_hand(py, id) {
+            Some(code) => Ok(Compiled {
+                code,
+                is_spliced: false,
+                may_run: true,
+            }),
+            None => self.compile_file(py, id, Some(old)),
         }
     }
 
@@ -130,17 +179,127 @@ impl Engine {
         }
     }
 
-    /// The code of the source file `path` as it is now.
-    pub(super) fn compile<'py>(&self, py: Python<'py>, path: &Path) -> PyResult<Bound<'py, PyAny>> {
-        let source = read_whole(py, path)?;
-        self.forget_bytecode(path);
+    /// Compiles the module's source file as it is now, for a run, or to compare it with `old`. Then only
+    /// what differs is compiled, if nothing speaks against it.
+    fn compile_file<'py>(
+        &'static self,
+        py: Python<'py>,
+        id: ModuleId,
+        old: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Compiled<'py>> {
+        let compile = || {
+            self.stamp_source(id);
+            self.state().slots[id.index()].may_keep = None;
+            let path = self.source_of(py, id)?;
+            let source = read_whole(py, &path)?;
+            self.forget_bytecode(&path);
+            let text = utf8(&source);
+            let outline = text.and_then(|text| Outline::parse(text).ok());
+            let (Some(text), Some(outline)) = (text, outline) else {
+                let code = self.compile_whole(py, &source, &path)?;
+                return Ok(Compiled {
+                    code,
+                    is_spliced: false,
+                    may_run: true,
+                });
+            };
+            let may_keep = self.kept(py, id, &outline)?;
+            let keeps = old.is_none() || self.state().slots[id.index()].keeps;
+            let may_run = keeps || may_keep.is_empty();
+            let kept = if keeps { may_keep } else { Kept::default() };
+            let spliced = old.and_then(|old| self.splice(id, old, &outline, &kept, text));
+            let is_spliced = spliced.is_some();
+            let code = match spliced {
+                Some(code) => code,
+                None if kept.is_empty() => self.compile_whole(py, &source, &path)?,
+                None => self.compile_whole(py, kept.apply(text).as_bytes(), &path)?,
+            };
+            self.know_reading(
+                id,
+                Reading {
+                    code: code.clone().unbind(),
+                    outline,
+                    kept,
+                },
+            );
+            Ok(Compiled {
+                code,
+                is_spliced,
+                may_run: may_run && !is_spliced,
+            })
+        };
+        self.timed(|spent| &mut spent.compile, compile)
+    }
+
+    fn know_reading(&self, id: ModuleId, reading: Reading) {
+        let before = {
+            let mut state = self.state();
+            let slot = &mut state.slots[id.index()];
+            slot.reading.replace(Arc::new(reading))
+        };
+        drop(before);
+    }
+
+    /// The statements that need not run again: none if the module has not run yet.
+    fn kept(&self, py: Python<'_>, id: ModuleId, outline: &Outline) -> PyResult<Kept> {
+        let has_run = self.state().slots[id.index()].code.is_some();
+        match self.namespace(py, id).filter(|_| has_run) {
+            Some(namespace) => Kept::of(outline, &namespace),
+            None => Ok(Kept::default()),
+        }
+    }
+
+    /// See [`splice`]. What it raises, the whole file will raise too.
+    fn splice<'py>(
+        &self,
+        id: ModuleId,
+        old: &Bound<'py, PyAny>,
+        outline: &Outline,
+        kept: &Kept,
+        text: &str,
+    ) -> Option<Bound<'py, PyAny>> {
+        let reading = self.reading_of(id, old)?;
+        if !reading.kept.has_names_of(kept) {
+            return None;
+        }
+        let compile = self.compile.bind(old.py());
+        splice(compile, &reading, outline, text).ok().flatten()
+    }
+
+    fn source_of(&'static self, py: Python<'_>, id: ModuleId) -> PyResult<PathBuf> {
+        if let Some(entry) = self.entry.get().filter(|_| self.is_entry(id)) {
+            return entry.source(py, self);
+        }
+        let path = self.state().graph.path(id).map(Path::to_path_buf);
+        path.ok_or_else(|| PyImportError::new_err("the module has no source file"))
+    }
+
+    fn compile_whole<'py>(
+        &self,
+        py: Python<'py>,
+        source: &[u8],
+        path: &Path,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let options = PyDict::new(py);
         options.set_item("dont_inherit", true)?;
-        let source = PyBytes::new(py, &source);
-        self.compile
-            .bind(py)
-            .call((source, path.as_os_str(), "exec"), Some(&options))
+        self.compile.bind(py).call(
+            (PyBytes::new(py, source), path.as_os_str(), "exec"),
+            Some(&options),
+        )
     }
+
+    /// The outline of the source that `code` was compiled from, if it is the last that was.
+    pub(super) fn reading_of(&self, id: ModuleId, code: &Bound<'_, PyAny>) -> Option<Arc<Reading>> {
+        let reading = self.state().slots[id.index()].reading.clone();
+        reading.filter(|reading| reading.code.is(code))
+    }
+}
+
+/// The text of a source file in the usual encoding; `None` if it may be in another one.
+fn utf8(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok()?;
+    let names_encoding = |line: &str| line.contains("coding") && !line.contains("utf-8");
+    (!text.lines().take(2).any(names_encoding)).then_some(text)
 }
 
 /// What the file holds, not in the middle of a save: the next one may have begun since the last was
