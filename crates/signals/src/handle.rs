@@ -268,6 +268,7 @@ impl<T: 'static> Raw<T> {
 
     /// The panic for an error of this node; the first reader of a failed memo gets the original.
     #[cold]
+    #[inline(never)]
     #[track_caller]
     pub(crate) fn raise(&self, error: Error) -> ! {
         if let Error::Panicked { .. } | Error::Cycle(_) = error {
@@ -278,9 +279,7 @@ impl<T: 'static> Raw<T> {
             if let Some(payload) = payload {
                 std::panic::resume_unwind(payload);
             }
-            if matches!(error, Error::Panicked { .. }) {
-                self.rt.raised_failure.replace(Some(error.clone()));
-            }
+            self.rt.note_raised(&error);
         }
         error.raise()
     }

@@ -13,7 +13,7 @@ use crate::cold::Failure;
 use crate::equality::{ByPartialEq, Equality};
 use crate::error::{Error, or_raise};
 use crate::graph::arena::at_mut;
-use crate::graph::{CHECKING, COMPUTATION, Cycle, DIRTY, KIND, NodeId, RUNNING, Settling};
+use crate::graph::{CHECKING, COMPUTATION, Cycle, DIRTY, KIND, NodeId, RUNNING, Settling, settle};
 use crate::handle::{Raw, UNREADABLE, copy_handle};
 use crate::owner::Left;
 use crate::runtime::{Ctx, Cx, Inner, NOBODY, NONE};
@@ -281,21 +281,34 @@ impl Inner {
     /// goes on; any other panic passes.
     #[inline]
     pub(crate) fn settle(&'static self, id: NodeId) -> Result<(), Cycle> {
+        let walk = AssertUnwindSafe(|| settle(&self, id));
+        match self.with_stack(|| catch_unwind(walk)) {
+            Ok(result) => result,
+            Err(panic) => self.settle_past(panic, id),
+        }
+    }
+
+    /// Goes on after the first failure. From here on the walk stays where it was when a run fails: to
+    /// begin anew at each would take quadratic time along a chain that fails from one end to the other.
+    #[cold]
+    #[inline(never)]
+    fn settle_past(&'static self, panic: crate::owner::Panic, id: NodeId) -> Result<(), Cycle> {
+        // A memo that failed by a cycle stays dirty, so the target ends the loop.
+        let mut failed = self.settle_panic(panic);
+        if failed == id {
+            return Ok(());
+        }
         let Some(settling) = Settling::begin(&self, id)? else {
             return Ok(());
         };
-        loop {
+        while failed != id {
             let walk = AssertUnwindSafe(|| settling.go_on());
             match self.with_stack(|| catch_unwind(walk)) {
                 Ok(result) => return result,
-                Err(panic) => {
-                    // A memo that failed by a cycle stays dirty, so the target ends the loop.
-                    if self.settle_panic(panic) == id {
-                        return Ok(());
-                    }
-                }
+                Err(panic) => failed = self.settle_panic(panic),
             }
         }
+        Ok(())
     }
 
     #[cold]

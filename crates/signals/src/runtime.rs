@@ -34,35 +34,37 @@ pub(crate) struct Ctx {
     pub(crate) owner: NodeId,
 }
 
+/// The hot fields first, on cache lines of their own, whatever else comes and goes.
+#[repr(C, align(64))]
 pub(crate) struct Inner {
     graph: UnsafeCell<Graph>,
     slots: UnsafeCell<Vec<Slot>>,
-    slab: UnsafeCell<Slab>,
     pub(crate) ctx: Cell<Ctx>,
     /// Open batches; a flush counts as one.
     pub(crate) depth: Cell<u32>,
     /// How much user code works on a block of this runtime right now.
     pub(crate) lent: Cell<u32>,
+    /// Below this address the stack has to grow before the next nested run.
+    pub(crate) stack_limit: Cell<usize>,
     /// Signals written in the open batch.
     touched: UnsafeCell<Vec<NodeId>>,
-    pub(crate) cold: RefCell<Cold>,
-    pub(crate) left: RefCell<Vec<crate::owner::Left>>,
+    pub(crate) budget: Cell<usize>,
+    /// A memo that is failing: the panic that will be its result is on its way up.
+    pub(crate) failing: Cell<NodeId>,
+    pub(crate) root: Cell<NodeId>,
+    pub(crate) epoch: Cell<u32>,
+    pub(crate) alive: Cell<bool>,
     /// Somebody wants events or run counts.
     pub(crate) observed: Cell<bool>,
+    slab: UnsafeCell<Slab>,
+    pub(crate) left: RefCell<Vec<crate::owner::Left>>,
     /// A cycle error was raised and no memo has failed with it yet.
     pub(crate) raised_cycle: RefCell<Option<RaisedCycle>>,
     /// The error of a memo that panicked earlier, which its latest reader got as a panic.
     pub(crate) raised_failure: RefCell<Option<Error>>,
-    /// Below this address the stack has to grow before the next nested run.
-    pub(crate) stack_limit: Cell<usize>,
-    pub(crate) root: Cell<NodeId>,
-    pub(crate) epoch: Cell<u32>,
-    pub(crate) alive: Cell<bool>,
-    pub(crate) budget: Cell<usize>,
-    /// A memo that is failing: the panic that will be its result is on its way up.
-    pub(crate) failing: Cell<NodeId>,
     /// A panic that the flush in progress rethrows at its end.
     pub(crate) kept_panic: RefCell<Option<crate::owner::Panic>>,
+    pub(crate) cold: RefCell<Cold>,
 }
 
 /// A cycle error, and the run of the memo that got it: only that run can have failed by it.
@@ -347,6 +349,15 @@ impl Inner {
     pub(crate) fn disposed(&self, id: NodeId) -> Error {
         let (created, disposed) = self.cold.borrow().grave(id);
         Error::Disposed { created, disposed }
+    }
+
+    /// Notes that somebody gets the error of a memo that panicked earlier, as a panic.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn note_raised(&self, error: &Error) {
+        if matches!(error, Error::Panicked { .. }) {
+            self.raised_failure.replace(Some(error.clone()));
+        }
     }
 
     /// Notes that the memo that is running got a cycle error.

@@ -111,8 +111,17 @@ impl std::error::Error for Cycle {}
 ///
 /// [`Cycle`] if the node is needed for its own result and the host does not ignore that.
 pub fn settle<H: Host>(host: &H, node: NodeId) -> Result<(), Cycle> {
-    match Settling::begin(host, node)? {
-        Some(settling) => settling.go_on(),
+    let (target, flags) = host.graph(|g| g.target(node));
+    if flags & (MARKED | RUNNING) == 0 {
+        return Ok(());
+    }
+    settle_marked(host, target, flags)
+}
+
+fn settle_marked<H: Host>(host: &H, target: u32, flags: u32) -> Result<(), Cycle> {
+    let eager = host.eager_dependencies();
+    match begin(host, target, flags, eager)? {
+        Some(walk) => go_on(host, walk.base, eager),
         None => Ok(()),
     }
 }
@@ -150,56 +159,69 @@ enum Look {
 
 impl<'h, H: Host> Settling<'h, H> {
     /// `None` if there is nothing to do.
-    #[inline]
     pub(crate) fn begin(host: &'h H, node: NodeId) -> Result<Option<Self>, Cycle> {
         let (target, flags) = host.graph(|g| g.target(node));
         if flags & (MARKED | RUNNING) == 0 {
             return Ok(None);
         }
-        Self::begin_marked(host, target, flags)
-    }
-
-    fn begin_marked(host: &'h H, target: u32, flags: u32) -> Result<Option<Self>, Cycle> {
-        if flags & KIND == SOURCE {
-            commit(host, target);
-            return Ok(None);
-        }
         let eager = host.eager_dependencies();
-        // A dirty node that a walk is checking may run at once, unless its dependencies go first: then
-        // the asker is one of them, and the cycle is real.
-        if flags & RUNNING != 0 || flags & CHECKING != 0 && (eager || flags & DIRTY == 0) {
-            let path = host.graph(|g| g.path_from(target));
-            return closed(host, path).map(|()| None);
-        }
-        let walk = Walk {
-            host,
-            base: host.graph(|g| g.push_frame(target)),
-        };
-        Ok(Some(Self { walk, eager }))
+        let walk = begin(host, target, flags, eager)?;
+        Ok(walk.map(|walk| Self { walk, eager }))
     }
 
     /// Walks until the node is settled.
-    #[inline]
     pub(crate) fn go_on(&self) -> Result<(), Cycle> {
-        let (host, eager) = (self.walk.host, self.eager);
-        loop {
-            match host.graph(|g| g.step(self.walk.base, eager)) {
-                Step::Done => return Ok(()),
-                Step::Recompute(index) => recompute(host, index),
-                Step::Commit(index) => commit(host, index),
-                Step::Cut(index) => host.event(Event::Cut(host.graph(|g| g.id(index)))),
-                Step::Cycle { by, on, via } => {
-                    let path = host.graph(|g| g.path_from(on));
-                    closed(host, path)?;
-                    // One that is only being checked has changed nothing; if it runs, readers are told.
-                    let output = host.graph(|g| {
-                        let runs = g.node(on).flags & RUNNING != 0;
-                        (runs && g.node(via).flags & KIND == OUTPUT).then(|| g.id(via))
-                    });
-                    let reader = host.graph(|g| g.id(by));
-                    if output.is_some_and(|o| host.changed_so_far(o, reader)) {
-                        host.graph(|g| g.node_mut(by).flags |= DIRTY);
-                    }
+        go_on(self.walk.host, self.walk.base, self.eager)
+    }
+}
+
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "a part of `settle_marked`, where it is hot"
+)]
+fn begin<H: Host>(
+    host: &H,
+    target: u32,
+    flags: u32,
+    eager: bool,
+) -> Result<Option<Walk<'_, H>>, Cycle> {
+    if flags & KIND == SOURCE {
+        commit(host, target);
+        return Ok(None);
+    }
+    // A dirty node that a walk is checking may run at once, unless its dependencies go first: then
+    // the asker is one of them, and the cycle is real.
+    if flags & RUNNING != 0 || flags & CHECKING != 0 && (eager || flags & DIRTY == 0) {
+        let path = host.graph(|g| g.path_from(target));
+        return closed(host, path).map(|()| None);
+    }
+    let base = host.graph(|g| g.push_frame(target));
+    Ok(Some(Walk { host, base }))
+}
+
+/// Walks until the node whose frame is at `base` is settled.
+///
+/// One copy of it, with the runs inlined: a second one would cost each of them a call.
+#[inline(never)]
+fn go_on<H: Host>(host: &H, base: usize, eager: bool) -> Result<(), Cycle> {
+    loop {
+        match host.graph(|g| g.step(base, eager)) {
+            Step::Done => return Ok(()),
+            Step::Recompute(index) => recompute(host, index),
+            Step::Commit(index) => commit(host, index),
+            Step::Cut(index) => host.event(Event::Cut(host.graph(|g| g.id(index)))),
+            Step::Cycle { by, on, via } => {
+                let path = host.graph(|g| g.path_from(on));
+                closed(host, path)?;
+                // One that is only being checked has changed nothing; if it runs, readers are told.
+                let output = host.graph(|g| {
+                    let runs = g.node(on).flags & RUNNING != 0;
+                    (runs && g.node(via).flags & KIND == OUTPUT).then(|| g.id(via))
+                });
+                let reader = host.graph(|g| g.id(by));
+                if output.is_some_and(|o| host.changed_so_far(o, reader)) {
+                    host.graph(|g| g.node_mut(by).flags |= DIRTY);
                 }
             }
         }

@@ -107,9 +107,10 @@ fn a_directory_that_cannot_be_opened_for_now_is_tried_again() {
             let watcher = Watcher::builder().path(root).backend(choice);
             let watcher = watcher.build().expect("a watcher");
             assert!(watcher.next(Some(Duration::from_millis(20))).is_none());
-            let dir = root.join("new");
-            put(&dir.join("n.py"), "1");
+            let (aside, dir) = (root.with_file_name("aside"), root.join("new"));
+            put(&aside.join("n.py"), "1");
             let all: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+            fs::rename(&aside, &dir).expect("a rename opens no file");
             // Long enough for the clock to strike more than once.
             for _ in 0..4 {
                 let batch = watcher.next(Some(Duration::from_millis(200)));
