@@ -171,7 +171,7 @@ class Taken:
     """The seconds of each edit, and what hmr says of them."""
 
     def __init__(self):
-        self.seconds, self.spent = [], []
+        self.seconds, self.writes, self.spent = [], [], []
 
     def median(self):
         return statistics.median(self.seconds) * 1e3
@@ -211,11 +211,13 @@ def measure(sides, files, saves, text=hot):
                 time.sleep(0.1)  # the pace of the saves, not a wait for an effect
                 program.report = None
                 began = program.save("hot.py", text(number))
+                written = time.perf_counter()
                 moment = program.seen(lambda value: value == number)
                 if moment is None:
                     taken[program.side] = Failed("lost an edit" if number > 1 else "not seen")
                 else:
                     taken[program.side].seconds.append(moment - began)
+                    taken[program.side].writes.append(written - began)
                     if program.side == "hmr":
                         taken[program.side].spent.append(program.spent())
                 program.turn(False)
@@ -317,8 +319,10 @@ def table_of_parts(columns):
     rows = [row("ms", *columns), row(*["---"] * (len(columns) + 1))]
     taken = columns.values()
     rows.append(row("save to effect", *(f"{it.median():.2f}" for it in taken)))
-    outside = (it.median() - it.part("engine") for it in taken)
-    rows.append(row("before and after the engine: the write, watcher, wake-up, the loop's next look", *(f"{it:.2f}" for it in outside)))
+    writes = {id(it): statistics.median(it.writes) * 1e3 for it in taken}
+    rows.append(row("the write itself", *(f"{writes[id(it)]:.2f}" for it in taken)))
+    outside = (it.median() - it.part("engine") - writes[id(it)] for it in taken)
+    rows.append(row("the watcher, which waits 2 ms for more; wake-up; the loop's next look", *(f"{it:.2f}" for it in outside)))
     rows.append(row("the engine", *(f"{it.part('engine'):.2f}" for it in taken)))
     for part, name in PARTS.items():
         rows.append(row(f"... {name}", *(f"{it.part(part):.3f}" for it in taken)))
