@@ -22,6 +22,8 @@ pub struct Update {
     pub failures: Vec<Failure>,
     /// How the entry ended its run, if it asked to exit.
     pub exit: Option<Exit>,
+    /// Why the entry, which runs and does not end, has to run again: it holds what has changed.
+    pub restart: Option<Reason>,
     /// The modules that left because their file did.
     pub removed: Vec<ModuleName>,
     /// Time from the start of the update until every module had settled.
@@ -114,6 +116,8 @@ pub enum Reason {
     Data(Vec<Input>),
     /// Its last run raised, so it was tried again.
     Retried,
+    /// Its last run took so long that it was not tracked to its end, and something changed.
+    Untracked,
 }
 
 /// A module whose run raised an exception.

@@ -44,6 +44,7 @@ impl fmt::Display for Reason {
             Self::Imported => f.write_str("it was imported for the first time"),
             Self::Edited => f.write_str("it was edited"),
             Self::Retried => f.write_str("its last run failed"),
+            Self::Untracked => f.write_str("it had run for too long to be tracked to its end"),
             Self::Read(reads) => {
                 let reads = reads.iter().map(|(module, name)| read(module, name));
                 write!(f, "it {}", few(&reads.collect::<Vec<_>>()))

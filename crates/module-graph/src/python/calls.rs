@@ -84,6 +84,12 @@ impl CodeFiles {
     }
 }
 
+/// The modules that have code from the file whose name has this hash.
+pub(super) fn modules_of(files: &CodeFiles, file: isize) -> impl Iterator<Item = ModuleId> {
+    let (first, others) = files.modules(file);
+    first.into_iter().chain(others)
+}
+
 fn file_of(code: &Bound<'_, PyAny>) -> PyResult<isize> {
     code.getattr(intern!(code.py(), "co_filename"))?.hash()
 }

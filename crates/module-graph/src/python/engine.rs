@@ -27,6 +27,7 @@ use super::{
     calls::{self, CodeFiles},
     cycles::Circle,
     dispose::{self, Hooks},
+    endless::EntryRun,
     entry::Entry,
     errors,
     finder::Finder,
@@ -81,6 +82,8 @@ pub(super) struct State {
     pub(super) loading: usize,
     /// Ctrl-C has stopped the update that is under way.
     pub(super) interrupted: bool,
+    /// What is known of the entry's run beyond what is known of any module's.
+    pub(super) entry_run: EntryRun,
     /// A rerun has imported other modules than the run before, or in another order.
     pub(super) order_changed: bool,
     /// The modules that an import did not find.
@@ -102,15 +105,36 @@ pub(super) struct State {
     pub(super) handlers: Handlers,
 }
 
+/// What belongs to one batch of saves.
+pub(super) struct Batch {
+    update: Update,
+    edited: FxHashSet<ModuleId>,
+    runs: FxHashMap<ModuleId, u32>,
+    rewritten: Vec<PathBuf>,
+    interrupted: bool,
+}
+
 impl State {
-    pub(super) fn begin_batch(&mut self) {
+    /// Returns what belongs to the batch before. If the entry runs inside of that, it goes on when this
+    /// one has ended: see [`State::resume_batch`].
+    pub(super) fn begin_batch(&mut self) -> Batch {
         self.graph.begin_batch();
-        self.update = Update::default();
-        self.edited.clear();
-        self.runs.clear();
-        self.interrupted = false;
-        self.rewritten.clear();
         self.inputs.begin_batch();
+        Batch {
+            update: std::mem::take(&mut self.update),
+            edited: std::mem::take(&mut self.edited),
+            runs: std::mem::take(&mut self.runs),
+            rewritten: std::mem::take(&mut self.rewritten),
+            interrupted: std::mem::take(&mut self.interrupted),
+        }
+    }
+
+    pub(super) fn resume_batch(&mut self, batch: Batch) {
+        self.update = batch.update;
+        self.edited = batch.edited;
+        self.runs = batch.runs;
+        self.rewritten = batch.rewritten;
+        self.interrupted = batch.interrupted;
     }
 
     /// The id of the module `name`, whose slot exists from now on.
@@ -368,8 +392,8 @@ impl Engine {
     /// Reruns what a change of `files` reaches, and says what ran.
     ///
     /// Each module runs at most once, after what it reads from, except in circular imports. Broken
-    /// user code is part of the answer. Call it on the thread that ran the entry, with nothing of
-    /// the program on its stack.
+    /// user code is part of the answer. Call it on the thread that ran the entry. While the entry runs,
+    /// ask [`Engine::may_update`] first; it does not run again then, see [`Update::restart`].
     pub fn update(&'static self, py: Python<'_>, files: Vec<PathBuf>) -> Update {
         settle::update(self, py, files)
     }
@@ -600,7 +624,7 @@ impl Engine {
 
 /// What somebody reads who looks up the attribute `name` of a module; `None` for what the import
 /// system looks at.
-fn read_meant_by(name: &str) -> Option<Read<'_>> {
+pub(super) fn read_meant_by(name: &str) -> Option<Read<'_>> {
     match name {
         "__spec__" => Some(Read::Module),
         "__dict__" => Some(Read::Everything),

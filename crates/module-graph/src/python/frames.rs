@@ -5,9 +5,15 @@
     reason = "pyo3 has no safe way to the running frame, and a Python call would be seen itself"
 )]
 
-use std::sync::OnceLock;
+use std::{
+    hash::{Hash as _, Hasher as _},
+    sync::OnceLock,
+};
 
-use pyo3::{ffi, prelude::*, types::PyString};
+use pyo3::{ffi, intern, prelude::*, types::PyString};
+use rustc_hash::FxHasher;
+
+use super::{startup::From, sys_modules::sys_modules};
 
 /// The addresses of the import system's own namespaces. They live as long as the interpreter.
 static IMPORT_SYSTEM: OnceLock<Vec<usize>> = OnceLock::new();
@@ -56,6 +62,18 @@ pub(super) fn is_importing(py: Python<'_>) -> bool {
     !for_program
 }
 
+/// Whether an import is under way on this thread, however deep below.
+pub(super) fn is_inside_import(py: Python<'_>) -> bool {
+    let mut frame = Frame::current(py);
+    while let Some(this) = frame {
+        if this.is_import_systems() {
+            return true;
+        }
+        frame = this.back();
+    }
+    false
+}
+
 /// Whether whoever looks at a path only asks what kind of thing is there.
 pub(super) fn is_probing(py: Python<'_>) -> bool {
     let Some(frame) = Frame::current(py) else {
@@ -81,6 +99,108 @@ pub(super) fn is_inspecting(py: Python<'_>) -> bool {
 /// The names of the module whose code runs.
 pub(super) fn namespace(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
     Frame::current(py).map(|frame| frame.globals())
+}
+
+/// What the running code is part of: the entry itself, or something that the entry's last statement
+/// dispatches to.
+///
+/// In asyncio the main task is the entry's. With a loop that has no frames of its own (uvloop) it is
+/// known from the `Runner` around it.
+pub(super) fn origin(py: Python<'_>) -> From {
+    origin_from(py, Frame::current(py))
+}
+
+/// The same for code that is about to be executed: who calls it.
+pub(super) fn origin_of_call(py: Python<'_>) -> From {
+    let current = Frame::current(py);
+    // Before that version the frame of what is called is not there yet.
+    let caller = if cfg!(Py_3_12) {
+        current.and_then(|callee| callee.back())
+    } else {
+        current
+    };
+    origin_from(py, caller)
+}
+
+fn origin_from<'py>(py: Python<'py>, mut frame: Option<Frame<'py>>) -> From {
+    let mut path = FxHasher::default();
+    let mut in_callback = false;
+    while let Some(this) = frame {
+        let code = this.code();
+        (code.as_ptr() as usize).hash(&mut path);
+        this.line().hash(&mut path);
+        match role_of(&code) {
+            Role::Entry => break,
+            Role::Server => return From::Server,
+            Role::Callback => in_callback = true,
+            Role::Runs(local) => {
+                // `asyncio.run` is a `run` as well, and has no such variable.
+                if let Some(main) = this.local(local) {
+                    if !current_task(py).is_some_and(|task| task.is(&main)) {
+                        return From::Task;
+                    }
+                    in_callback = false;
+                }
+            }
+            Role::Plain => {}
+        }
+        frame = this.back();
+    }
+    if in_callback {
+        From::Task
+    } else {
+        From::Entry(path.finish())
+    }
+}
+
+/// What a frame of this code says about the frames above it.
+#[derive(Clone, Copy)]
+enum Role {
+    Plain,
+    /// A module's top level, below which nothing is the program's.
+    Entry,
+    Server,
+    Callback,
+    /// It runs an event loop until the task in this local variable is done.
+    Runs(&'static str),
+}
+
+fn role_of(code: &Bound<'_, PyAny>) -> Role {
+    let py = code.py();
+    let text = |name| {
+        let text = code.getattr(name).ok()?;
+        text.cast_into::<PyString>().ok()
+    };
+    let Some(name) = text(intern!(py, "co_name")) else {
+        return Role::Plain;
+    };
+    let (wanted, role) = match name.to_str().unwrap_or_default() {
+        // Only the entry's load asks, and no import runs above it.
+        "<module>" => return Role::Entry,
+        "serve_forever" => ("socketserver.py", Role::Server),
+        "_run" => ("events.py", Role::Callback),
+        "run_until_complete" => ("base_events.py", Role::Runs("future")),
+        "run" => ("runners.py", Role::Runs("task")),
+        _ => return Role::Plain,
+    };
+    let file = text(intern!(py, "co_filename"));
+    match file.as_ref().and_then(|file| file.to_str().ok()) {
+        Some(file) if file.ends_with(wanted) => role,
+        _ => Role::Plain,
+    }
+}
+
+fn current_task(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    let asyncio = sys_modules(py).get_item("_asyncio").ok()??;
+    if cfg!(Py_3_12) {
+        return asyncio.call_method0(intern!(py, "current_task")).ok();
+    }
+    // There it is a function in Python, whose call would be seen itself.
+    let event_loop = asyncio
+        .call_method0(intern!(py, "_get_running_loop"))
+        .ok()?;
+    let tasks = asyncio.getattr(intern!(py, "_current_tasks")).ok()?;
+    tasks.get_item(event_loop).ok()
 }
 
 struct Frame<'py>(Bound<'py, PyAny>);
@@ -128,13 +248,27 @@ impl<'py> Frame<'py> {
         name.extract().ok()
     }
 
-    /// The name of the function that runs in the frame.
-    fn function(&self) -> String {
+    fn code(&self) -> Bound<'py, PyAny> {
         // SAFETY: `self` is a live frame; the result is a new reference, never null.
-        let code: Bound<'_, PyAny> = unsafe {
+        unsafe {
             let code = ffi::PyFrame_GetCode(self.0.as_ptr().cast());
             Bound::from_owned_ptr(self.0.py(), code.cast())
-        };
+        }
+    }
+
+    fn line(&self) -> i32 {
+        // SAFETY: `self` is a live frame.
+        unsafe { ffi::PyFrame_GetLineNumber(self.0.as_ptr().cast()) }
+    }
+
+    fn local(&self, name: &str) -> Option<Bound<'py, PyAny>> {
+        let locals = self.0.getattr(intern!(self.0.py(), "f_locals")).ok()?;
+        locals.get_item(name).ok()
+    }
+
+    /// The name of the function that runs in the frame.
+    fn function(&self) -> String {
+        let code = self.code();
         let name = code.getattr(pyo3::intern!(code.py(), "co_name"));
         let name = name.ok().and_then(|name| name.cast_into::<PyString>().ok());
         name.map_or_else(String::new, |name| name.to_string())

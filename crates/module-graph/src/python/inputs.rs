@@ -7,10 +7,13 @@
 //! a load that writes what others have read makes them run again, and one that writes a module's
 //! source makes the import that follows get the new one.
 
-use std::path::{Path, PathBuf};
+use std::{
+    hash::BuildHasher as _,
+    path::{Path, PathBuf},
+};
 
 use hmr_signals::graph::NodeId;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::{
     engine::{Engine, State},
@@ -133,6 +136,7 @@ impl Engine {
     }
 
     fn read_input(&self, reader: ModuleId, input: Input) {
+        reads::note_input(hash_of(&input));
         let (known, mut budget) = {
             let mut state = self.state();
             let known = state.inputs.stamps.get(&input).cloned();
@@ -370,4 +374,10 @@ fn is_as_read(stamp: Option<&FileStamp>, file: &Path) -> bool {
 /// Whether the file could be a module that somebody waits for.
 fn is_python(file: &Path) -> bool {
     file.extension().is_some_and(|ending| ending == "py")
+}
+
+/// What stands for the input among the reads of the entry.
+pub(super) fn hash_of(input: &Input) -> usize {
+    let hash = FxBuildHasher.hash_one(input);
+    usize::try_from(hash & u64::from(u32::MAX)).unwrap_or_default()
 }

@@ -50,6 +50,8 @@ impl Engine {
             }
             slot.executed.clone()
         };
+        // What the running entry calls again and again it will call anew.
+        let executed = self.without_live_units(new.py(), id, executed);
         let diff = || code_diff::diff(old, new, &executed);
         let CodeDiff::Definitions(found) = self.timed(|spent| &mut spent.compare, diff)? else {
             return Ok(false);

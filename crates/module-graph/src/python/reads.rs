@@ -23,6 +23,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Instant,
 };
 
 use pyo3::{exceptions::PyAttributeError, ffi, prelude::*, types::PyString};
@@ -31,9 +32,16 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::{
     calls,
     engine::{Answer, Engine},
+    frames,
+    startup::{From, Paths, Startup, What},
     threads::{self, Ticket},
 };
 use crate::ModuleId;
+
+/// The second half of what stands for an input.
+pub(super) const IS_INPUT: usize = usize::MAX;
+/// The second half of what stands for a code object.
+const IS_CODE: usize = 0;
 
 /// How many threads have a load.
 static LOADING_THREADS: AtomicUsize = AtomicUsize::new(0);
@@ -42,6 +50,8 @@ thread_local! {
     /// The last of `LOADS`, or null.
     static CURRENT: Cell<*const Load> = const { Cell::new(ptr::null()) };
     static LOADS: RefCell<Vec<Rc<Load>>> = const { RefCell::new(Vec::new()) };
+    /// The entry's load, also when it is tracked no more.
+    static ENTRY: RefCell<Option<Rc<Load>>> = const { RefCell::new(None) };
 }
 
 /// One load that is running on this thread.
@@ -56,16 +66,97 @@ struct Load {
     wanted: RefCell<Vec<String>>,
     /// For the threads that it has started.
     ticket: OnceCell<Arc<Ticket>>,
+    /// The entry's: what it takes for good.
+    startup: Option<RefCell<Startup>>,
 }
 
 /// Runs `body` as the load of `module`: what it reads and executes on this thread is the module's.
 pub(super) fn during<R>(py: Python<'_>, module: ModuleId, body: impl FnOnce() -> R) -> R {
-    let frame = Frame::enter(module);
+    during_load(py, Load::new(module, None), body)
+}
+
+/// The same for the entry, which may never end: what it reads is also looked at by path.
+pub(super) fn during_entry<R>(py: Python<'_>, module: ModuleId, body: impl FnOnce() -> R) -> R {
+    let load = Load::new(module, Some(RefCell::new(Startup::new(Instant::now()))));
+    ENTRY.set(Some(Rc::clone(&load)));
+    let result = during_load(py, load, body);
+    drop(ENTRY.take());
+    result
+}
+
+fn during_load<R>(py: Python<'_>, load: Rc<Load>, body: impl FnOnce() -> R) -> R {
+    let frame = Frame::enter(load);
     calls::next_load(py);
     let result = body();
     drop(frame);
     calls::next_load(py);
     result
+}
+
+/// Runs `body` as if nothing was loading on this thread: it runs between two statements of a load.
+pub(super) fn apart<R>(body: impl FnOnce() -> R) -> R {
+    let _outside = Outside::step();
+    body()
+}
+
+/// The loads that a thread has set apart for a while.
+struct Outside(Vec<Rc<Load>>);
+
+impl Outside {
+    fn step() -> Self {
+        let loads = LOADS.take();
+        CURRENT.set(ptr::null());
+        if !loads.is_empty() {
+            LOADING_THREADS.fetch_sub(1, Ordering::Relaxed);
+        }
+        Self(loads)
+    }
+}
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        let mut loads = std::mem::take(&mut self.0);
+        if loads.is_empty() {
+            return;
+        }
+        let last = LOADS.with_borrow_mut(|inner| {
+            if inner.is_empty() {
+                LOADING_THREADS.fetch_add(1, Ordering::Relaxed);
+            }
+            loads.append(inner);
+            *inner = loads;
+            inner.last().map_or(ptr::null(), Rc::as_ptr)
+        });
+        CURRENT.set(last);
+    }
+}
+
+/// Whether nothing is loading on this thread but the entry, if that.
+pub(super) fn is_entry_alone() -> bool {
+    LOADS.with_borrow(|loads| loads.iter().all(|load| load.startup.is_some()))
+}
+
+/// Ends the tracking of the entry's load, which goes on. `false`: it is not the load of this moment.
+pub(super) fn seal() -> bool {
+    let sealed = LOADS.with_borrow_mut(|loads| {
+        let is_alone = loads.len() == 1 && loads[0].startup.is_some();
+        is_alone.then(|| loads.pop()).flatten()
+    });
+    let Some(load) = sealed else { return false };
+    CURRENT.set(ptr::null());
+    LOADING_THREADS.fetch_sub(1, Ordering::Relaxed);
+    if let Some(ticket) = load.ticket.get() {
+        ticket.close();
+    }
+    true
+}
+
+/// What the entry, which runs on this thread, has read.
+pub(super) fn of_entry(py: Python<'_>) -> Vec<(What, Bound<'_, PyAny>, Paths)> {
+    ENTRY.with_borrow(|entry| {
+        let startup = entry.as_ref().and_then(|load| load.startup.as_ref());
+        startup.map_or_else(Vec::new, |startup| startup.borrow().sites(py).collect())
+    })
 }
 
 /// Runs `body` so that what it reads is nobody's.
@@ -86,16 +177,22 @@ impl Drop for Pause {
 
 struct Frame(Rc<Load>);
 
-impl Frame {
-    fn enter(module: ModuleId) -> Self {
-        let load = Rc::new(Load {
+impl Load {
+    fn new(module: ModuleId, startup: Option<RefCell<Startup>>) -> Rc<Self> {
+        Rc::new(Self {
             module,
             seen: RefCell::default(),
             names: RefCell::default(),
             executed: RefCell::default(),
             wanted: RefCell::default(),
             ticket: OnceCell::new(),
-        });
+            startup,
+        })
+    }
+}
+
+impl Frame {
+    fn enter(load: Rc<Load>) -> Self {
         let is_first = LOADS.with_borrow_mut(|loads| {
             loads.push(Rc::clone(&load));
             loads.len() == 1
@@ -111,23 +208,29 @@ impl Frame {
 impl Drop for Frame {
     /// Also when the body unwinds. The names are dropped with the last reference, outside the list.
     fn drop(&mut self) {
-        let last = LOADS.with_borrow_mut(|loads| {
+        let (was_there, last) = LOADS.with_borrow_mut(|loads| {
+            let before = loads.len();
             loads.retain(|load| !Rc::ptr_eq(load, &self.0));
-            loads.last().map_or(ptr::null(), Rc::as_ptr)
+            let last = loads.last().map_or(ptr::null(), Rc::as_ptr);
+            (loads.len() < before, last)
         });
         if let Some(ticket) = self.0.ticket.get() {
             ticket.close();
         }
-        if last.is_null() {
+        if was_there && last.is_null() {
             LOADING_THREADS.fetch_sub(1, Ordering::Relaxed);
         }
         CURRENT.set(last);
     }
 }
 
-/// The module that is loading on this thread.
+/// The module that is loading on this thread. What the entry dispatches to, a server's requests, is
+/// no part of its load.
 pub(super) fn current() -> Option<ModuleId> {
-    current_load().map(|load| load.module)
+    let load = current_load()?;
+    let is_its_own =
+        load.startup.is_none() || Python::attach(|py| matches!(frames::origin(py), From::Entry(_)));
+    is_its_own.then_some(load.module)
 }
 
 /// Keeps in mind that the load on this thread imports the submodule `name`.
@@ -142,9 +245,13 @@ pub(super) fn take_wanted() -> Vec<String> {
     current_load().map_or_else(Vec::new, |load| load.wanted.take())
 }
 
-/// What a thread gets that the load on this thread starts.
-pub(super) fn ticket() -> Option<Arc<Ticket>> {
+/// What a thread gets that the load on this thread starts. A thread that serves a request computes for
+/// that, and not for the load.
+pub(super) fn ticket(py: Python<'_>) -> Option<Arc<Ticket>> {
     let load = current_load()?;
+    if load.startup.is_some() && !matches!(frames::origin(py), From::Entry(_)) {
+        return None;
+    }
     let ticket = load.ticket.get_or_init(|| Ticket::new(load.module));
     Some(Arc::clone(ticket))
 }
@@ -152,7 +259,7 @@ pub(super) fn ticket() -> Option<Arc<Ticket>> {
 /// How many threads other than this one have a load at this moment.
 #[cfg_attr(not(Py_3_12), expect(dead_code, reason = "3.11 needs no such count"))]
 pub(super) fn other_loading_threads() -> usize {
-    LOADING_THREADS.load(Ordering::Relaxed) - usize::from(current().is_some())
+    LOADING_THREADS.load(Ordering::Relaxed) - usize::from(current_load().is_some())
 }
 
 /// The module whose load is about to execute `code` on this thread for the first time.
@@ -167,6 +274,10 @@ pub(super) unsafe fn executes(code: *mut ffi::PyObject) -> Option<ModuleId> {
         unsafe { threads::executes(code) };
         return None;
     };
+    if load.startup.is_some() {
+        // SAFETY: the caller's promise.
+        return unsafe { entry_executes(code) };
+    }
     match load.executed.borrow_mut().entry(code as usize) {
         Entry::Occupied(_) => None,
         Entry::Vacant(place) => {
@@ -214,15 +325,108 @@ pub(super) unsafe fn note(module: *mut ffi::PyObject, name: *mut ffi::PyObject) 
         unsafe { threads::note(module, name) };
         return Noted::LookUp;
     };
-    if load
+    let is_known = load
         .seen
         .borrow()
-        .contains(&(module as usize, name as usize))
-    {
+        .contains(&(module as usize, name as usize));
+    if load.startup.is_some() {
+        // SAFETY: the caller's promise.
+        return unsafe { entry_reads(module, name, is_known) };
+    }
+    if is_known {
         return Noted::LookUp;
     }
     // SAFETY: the caller's promise.
     unsafe { note_first(module, name) }
+}
+
+/// [`note`] for the entry: by which path it reads counts too, and behind a dispatch boundary it is
+/// not the entry that reads.
+#[cold]
+unsafe fn entry_reads(
+    module: *mut ffi::PyObject,
+    name: *mut ffi::PyObject,
+    is_known: bool,
+) -> Noted {
+    // SAFETY: the caller's promise.
+    let (py, text) = unsafe {
+        let py = Python::assume_attached();
+        (py, Bound::from_borrowed_ptr(py, name))
+    };
+    let what = (module as usize, name as usize);
+    if !entry_comes_to(py, what, &text, is_known) || is_known {
+        return Noted::LookUp;
+    }
+    // SAFETY: the caller's promise.
+    unsafe { note_first(module, name) }
+}
+
+/// [`executes`] for the entry.
+unsafe fn entry_executes(code: *mut ffi::PyObject) -> Option<ModuleId> {
+    let load = current_entry()?;
+    let is_known = load.executed.borrow().contains_key(&(code as usize));
+    // SAFETY: the caller's promise.
+    let code = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), code) };
+    let what = (code.as_ptr() as usize, IS_CODE);
+    // Code that is no module's is only remembered as such.
+    let is_modules = is_known || Engine::get().is_some_and(|engine| engine.has_code(&code));
+    if is_modules && (!entry_comes_to(code.py(), what, &code, is_known) || is_known) {
+        return None;
+    }
+    let mut executed = load.executed.borrow_mut();
+    executed.insert(code.as_ptr() as usize, code.unbind());
+    Some(load.module)
+}
+
+/// Notes by which path the entry comes to `what`. `false`: it is not the entry that does.
+fn entry_comes_to(py: Python<'_>, what: What, object: &Bound<'_, PyAny>, is_known: bool) -> bool {
+    let Some(load) = current_entry() else {
+        return false;
+    };
+    let Some(startup) = &load.startup else {
+        return true;
+    };
+    // Borrowed already if looking at the stack has made the collector run code that reads.
+    let looks = |startup: &RefCell<Startup>| {
+        let startup = startup.try_borrow_mut();
+        startup.is_ok_and(|mut startup| startup.looks_at(what))
+    };
+    if is_known && !looks(startup) {
+        return true;
+    }
+    let now = Instant::now();
+    let from = match what.1 {
+        IS_CODE => frames::origin_of_call(py),
+        _ => frames::origin(py),
+    };
+    let has_settled = match (from, startup.try_borrow_mut()) {
+        (From::Entry(path), Ok(mut startup)) => startup.read(what, object, path, now),
+        (from, Ok(startup)) => startup.dispatched(from, now),
+        (_, Err(_)) => false,
+    };
+    if has_settled && let Some(engine) = Engine::get() {
+        engine.seal(py);
+    }
+    matches!(from, From::Entry(_))
+}
+
+/// Notes that the entry, if it loads on this thread, reads the input with this hash.
+pub(super) fn note_input(input: usize) {
+    if current_load().is_some_and(|load| load.startup.is_some()) {
+        Python::attach(|py| entry_comes_to(py, (input, IS_INPUT), py.None().bind(py), false));
+    }
+}
+
+/// The entry's load, held, if it is the one of this moment.
+fn current_entry() -> Option<Rc<Load>> {
+    let last = LOADS.with_borrow(|loads| loads.last().cloned());
+    last.filter(|load| load.startup.is_some())
+}
+
+/// Whether the entry, on this thread, is watched for what it does again.
+#[cfg_attr(not(Py_3_12), expect(dead_code, reason = "3.11 sees every call"))]
+pub(super) fn is_watching_entry() -> bool {
+    current_load().is_some_and(|load| load.startup.is_some())
 }
 
 /// Notes that `module` had nothing of the name that was looked up, and asks its `__getattr__` next.

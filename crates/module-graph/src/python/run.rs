@@ -156,7 +156,9 @@ impl Engine {
             Some(object) => self.run_in(py, id, caller, object.bind(py), old_code, code),
             None => Ok(Vec::new()),
         };
-        self.end_load(py);
+        if !(self.is_entry(id) && self.take_seal()) {
+            self.end_load(py);
+        }
         self.replace_handlers(py, id, handlers, ran.is_ok());
         let is_opaque = self.is_opaque(py, id);
         let (readers, left) = self.leave_circle(py, id, ran.is_ok());
@@ -221,10 +223,11 @@ impl Engine {
         let before = Snapshot::take(namespace.clone())?;
         let old = self.bindings(id, old_code.bind(py))?;
         self.set_before(id, Some(before.names().clone().unbind()));
-        let ran = reads::during(py, id, || {
+        let ran = self.during_load(py, id, || {
             let code = code()?;
             self.know_code(id, &code)?;
             self.dispose(py, id);
+            self.entry_runs(id, Some(&code));
             let new = if code.is(&old_code) {
                 Arc::clone(&old)
             } else {
@@ -259,6 +262,7 @@ impl Engine {
         let (code, new, mut stale, recorded) = match ran {
             Ok(ran) => ran,
             Err(error) => {
+                self.entry_runs(id, Some(old_code.bind(py)));
                 self.tell_of_undone(id, &before)?;
                 let kept = before.restore()?;
                 self.state().slots[id.index()].kept.extend(kept);
@@ -286,6 +290,12 @@ impl Engine {
         self.tell_executors(id, old_code.bind(py), &code, &changed)?;
         self.keep(id, code, Some(new), Some(recorded));
         Ok(changed)
+    }
+
+    /// Whether `code` was compiled so that statements keep what they have bound.
+    pub(super) fn keeps_statements(&self, id: ModuleId, code: &Bound<'_, PyAny>) -> bool {
+        let reading = self.reading_of(id, code);
+        reading.is_some_and(|reading| !reading.kept.is_empty())
     }
 
     /// What `code`, that of the last run of `id`, binds.
@@ -330,10 +340,11 @@ impl Engine {
     ) -> PyResult<Vec<String>> {
         let py = namespace.py();
         let mut before = None;
-        let ran = reads::during(py, id, || {
+        let ran = self.during_load(py, id, || {
             let code = code()?;
             self.know_code(id, &code)?;
             self.dispose(py, id);
+            self.entry_runs(id, Some(&code));
             if self.is_entry(id) {
                 before = Some(Snapshot::take(namespace.clone())?);
             }
@@ -346,6 +357,7 @@ impl Engine {
                 Ok(Vec::new())
             }
             Err(error) => {
+                self.entry_runs(id, None);
                 before.map_or(Ok(Vec::new()), Snapshot::restore)?;
                 Err(error)
             }
@@ -436,7 +448,14 @@ impl Engine {
                 .call
                 .bind(py)
                 .call1((&self.exec, code, globals, locals)),
-            Caller::Engine => self.exec.bind(py).call1((code, globals, locals)),
+            Caller::Engine => {
+                let exec = || self.exec.bind(py).call1((code, globals, locals));
+                if self.is_entry(id) {
+                    self.outside_update(py, exec)
+                } else {
+                    exec()
+                }
+            }
         };
         match ran {
             Ok(_) => Ok(()),
@@ -450,12 +469,15 @@ impl Engine {
 
     /// `SystemExit` ends the entry's run well: `sys.exit(main())` is how most programs end.
     fn end_of_program(&self, py: Python<'_>, id: ModuleId, error: PyErr) -> PyResult<()> {
-        let exit = if self.is_entry(id) {
-            errors::exit_of(py, &error)
-        } else {
-            None
+        if !self.is_entry(id) {
+            return Err(error);
+        }
+        if self.has_been_asked_to_end(py, &error) {
+            return Ok(());
+        }
+        let Some(exit) = errors::exit_of(py, &error) else {
+            return Err(error);
         };
-        let Some(exit) = exit else { return Err(error) };
         self.state().update.exit = Some(exit);
         Ok(())
     }
@@ -468,15 +490,18 @@ impl Engine {
         bindings: Option<Arc<Bindings>>,
         bound: Option<FxHashSet<String>>,
     ) {
-        let keeps = self
-            .reading_of(id, &code)
-            .is_some_and(|reading| !reading.kept.is_empty());
+        let is_entry = self.is_entry(id);
+        let keeps = self.keeps_statements(id, &code);
         let old = {
             let mut state = self.state();
             let slot = &mut state.slots[id.index()];
-            slot.keeps = keeps;
             slot.bindings = bindings;
             slot.bound = bound;
+            if is_entry {
+                // It has its code since it began, and that may have been patched since.
+                return;
+            }
+            slot.keeps = keeps;
             slot.is_written = false;
             slot.is_spliced = false;
             slot.code.replace(code.unbind())

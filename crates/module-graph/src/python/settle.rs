@@ -10,8 +10,10 @@ use hmr_signals::graph::{self, Graph, Host, NodeId, OnCycle, State as NodeState}
 use pyo3::prelude::*;
 
 use super::{
+    endless::Tracking,
     engine::{Engine, State},
     mark::mark,
+    reads,
     release::PER_UPDATE,
 };
 use crate::{ModuleId, ModuleName, Read, Reason, Update};
@@ -22,11 +24,16 @@ const RUNS_PER_BATCH: u32 = 2;
 /// Does what [`Engine::update`] promises.
 pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf>) -> Update {
     let started = Instant::now();
-    engine.state().begin_batch();
-    let removed = mark(engine, py, &files);
-    engine.begin_load(py);
-    settle_all(engine, py);
-    engine.end_load(py);
+    let _updating = engine.begin_update();
+    let around = engine.state().begin_batch();
+    let (removed, restart) = reads::apart(|| {
+        let removed = mark(engine, py, &files);
+        engine.begin_load(py);
+        settle_all(engine, py);
+        let restart = engine.reaches_entry(py);
+        engine.end_load(py);
+        (removed, restart)
+    });
     let changed = engine.changed_files(files.clone());
     engine.end_batch();
 
@@ -37,6 +44,9 @@ pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf
             state.take_settled_objects(),
         )
     };
+    if engine.is_entry_running() {
+        engine.state().resume_batch(around);
+    }
     drop(in_place);
     engine.let_go_of_dropped(py, PER_UPDATE);
     Update {
@@ -47,6 +57,7 @@ pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf
             changed
         },
         removed,
+        restart,
         elapsed: started.elapsed(),
         ..done
     }
@@ -57,7 +68,12 @@ fn settle_all(engine: &'static Engine, py: Python<'_>) {
     let batch = Batch { engine, py };
     let entry = engine.state().graph.find(ModuleName::MAIN);
     if let Some(entry) = entry {
-        batch.settle(entry);
+        let is_running = engine.state().graph.state(entry) == NodeState::Running;
+        if is_running {
+            batch.settle_below(entry);
+        } else {
+            batch.settle(entry);
+        }
     }
     for _ in 0..RUNS_PER_BATCH {
         batch.settle_waiting();
@@ -67,6 +83,12 @@ fn settle_all(engine: &'static Engine, py: Python<'_>) {
     }
     for _ in 0..RUNS_PER_BATCH {
         batch.settle_waiting();
+    }
+    if let Some(entry) = entry
+        && engine.may_have_read_changes(entry)
+    {
+        engine.state().graph.invalidate(entry);
+        batch.settle(entry);
     }
 }
 
@@ -88,6 +110,18 @@ impl Batch<'_> {
         let _ = graph::settle(self, load);
     }
 
+    /// Settles what a module that is running has read so far, its own file too.
+    fn settle_below(&self, module: ModuleId) {
+        let read: Vec<_> = {
+            let mut state = self.engine.state();
+            let load = state.graph.load(module);
+            state.graph.core().dependencies(load).collect()
+        };
+        for node in read {
+            let _ = graph::settle(self, node);
+        }
+    }
+
     fn settle_waiting(&self) {
         let mut waiting = self.engine.state().take_waiting();
         waiting.sort_unstable();
@@ -107,6 +141,10 @@ impl Batch<'_> {
             Reason::Read(reads)
         } else if !data.is_empty() {
             Reason::Data(data)
+        } else if state.entry_run.tracking == Tracking::EndedSealed
+            && state.graph.name(module).as_str() == ModuleName::MAIN
+        {
+            Reason::Untracked
         } else {
             Reason::Retried
         }

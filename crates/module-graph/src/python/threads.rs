@@ -123,7 +123,7 @@ fn start(
     options: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<Py<PyAny>> {
     let py = arguments.py();
-    let Some(ticket) = reads::ticket().or_else(own_ticket) else {
+    let Some(ticket) = reads::ticket(py).or_else(own_ticket) else {
         return original.call(py, arguments, options);
     };
     let mut arguments: Vec<_> = arguments.iter().collect();

@@ -86,12 +86,26 @@ unsafe extern "C" fn eval_frame(
     // is set aside while the call is noted.
     unsafe {
         let code = (*frame).code;
-        if let Some(reader) = reads::executes(code) {
+        if throw == 0 {
+            note(code);
+        } else {
             let (mut class, mut value, mut traceback) = Default::default();
             ffi::PyErr_Fetch(&raw mut class, &raw mut value, &raw mut traceback);
-            super::note_first(reader, code);
+            note(code);
             ffi::PyErr_Restore(class, value, traceback);
         }
         _PyEval_EvalFrameDefault(thread, frame, throw)
+    }
+}
+
+/// # Safety
+///
+/// The thread is attached and has no exception set; `code` is a code object.
+unsafe fn note(code: *mut ffi::PyObject) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if let Some(reader) = reads::executes(code) {
+            super::note_first(reader, code);
+        }
     }
 }

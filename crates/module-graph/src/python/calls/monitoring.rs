@@ -101,7 +101,7 @@ fn starts(code: &Bound<'_, PyAny>, _offset: i32) -> Option<Py<PyAny>> {
         }
     }
     let is_awaited_elsewhere = reads::other_loading_threads() + threads::other_helpers() > 0;
-    (!is_awaited_elsewhere).then(|| {
+    (!is_awaited_elsewhere && !reads::is_watching_entry()).then(|| {
         SWITCHED_OFF.store(true, Ordering::Relaxed);
         MONITORING.get().map(|it| it.disable.clone_ref(py))
     })?
