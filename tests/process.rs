@@ -39,13 +39,28 @@ impl<'p> Hmr<'p> {
         variables: &[(&str, &str)],
         arguments: &[&str],
     ) -> Self {
+        Self::spawn(project, directory, variables, arguments, Stdio::null())
+    }
+
+    /// Starts `hmr` with `arguments` in the project's directory, with a keyboard: see [`Hmr::type_line`].
+    pub fn start_with_keyboard(project: &'p Project, arguments: &[&str]) -> Self {
+        Self::spawn(project, &project.root(), &[], arguments, Stdio::piped())
+    }
+
+    fn spawn(
+        project: &'p Project,
+        directory: &Path,
+        variables: &[(&str, &str)],
+        arguments: &[&str],
+        stdin: Stdio,
+    ) -> Self {
         let (program, first) = hmr_command().split_first().expect("a command has a word");
         let mut command = Command::new(program);
         command
             .args(first)
             .args(arguments)
             .current_dir(directory)
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = environment(&mut command)
@@ -107,6 +122,19 @@ impl<'p> Hmr<'p> {
     #[track_caller]
     pub fn save(&mut self, path: &str, text: &str) -> Reload {
         self.edit(path, |project| project.save(path, text))
+    }
+
+    /// Saves `text` to `path` and waits for the report of it and for the line `wanted` on stdout,
+    /// whichever comes first: the program goes on running.
+    #[track_caller]
+    pub fn save_until(&mut self, path: &str, text: &str, wanted: &str) -> Reload {
+        let mut reload = self.save(path, text);
+        if !reload.stdout.iter().any(|line| line == wanted) {
+            reload.stdout.extend(self.wait_stdout(wanted));
+            reload.stdout.push(wanted.to_owned());
+        }
+        reload.log = self.log();
+        reload
     }
 
     /// Does `edit` and waits for the next report that names `path`.
@@ -174,6 +202,15 @@ impl<'p> Hmr<'p> {
     /// The whole log as text.
     pub fn log(&self) -> String {
         self.log.dump()
+    }
+
+    /// Writes a line to the program's stdin.
+    pub fn type_line(&mut self, text: &str) {
+        use std::io::Write as _;
+
+        self.log.push(Source::Test, format!("types {text}"));
+        let stdin = self.child.stdin.as_mut().expect("it has a keyboard");
+        writeln!(stdin, "{text}").expect("the process reads");
     }
 
     /// Whether the process still runs.

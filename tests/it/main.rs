@@ -2,7 +2,8 @@
 //!
 //! Each test carries the number of the behaviour it shows (`a01_…` is A01) and says it as a
 //! sentence. The modules follow the letters: what a save reaches (A), state (B), errors (C), files
-//! (D), data (E), the process (F). `comeback`, `comments`, `names`, `packages`, `paths`, `shadowed` and `signals` hold what
+//! (D), data (E), the process (F; `endless` and `endless_end` for programs that do not end). `comeback`,
+//! `comments`, `names`, `packages`, `paths`, `shadowed` and `signals` hold what
 //! once went wrong, without a number. `tidy` looks at the source tree instead and starts nothing.
 
 mod calls;
@@ -15,6 +16,10 @@ mod demo;
 mod diamonds;
 mod dispose;
 mod dropped;
+#[cfg(unix)]
+mod endless;
+#[cfg(unix)]
+mod endless_end;
 mod errors;
 mod files;
 mod identity;

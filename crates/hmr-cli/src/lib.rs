@@ -7,10 +7,18 @@ pub mod api;
 pub mod args;
 pub mod config;
 pub mod interpreter;
+mod interrupt;
+mod listeners;
+mod reload;
 pub mod report;
+mod restart;
+mod running;
+mod saves;
 pub mod session;
 pub mod settings;
+mod termination;
 mod wake;
+mod watching;
 
 use std::ffi::OsString;
 

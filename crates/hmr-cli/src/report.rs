@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use hmr_module_graph::{Exit, ModuleName, Patched, Update, python::exit_of};
+use hmr_module_graph::{Exit, ModuleName, Patched, Reason, Update, python::exit_of};
 use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*};
 
 use crate::{HMR_FAILED, OK, PROGRAM_FAILED};
@@ -63,6 +63,19 @@ impl Reporter {
         self.exit(update);
     }
 
+    /// Says that the entry, run again after a save of `files`, goes on running.
+    pub fn runs(&self, files: &[PathBuf]) {
+        self.line(&format!("{} -> running {}", self.files(files), self.label));
+    }
+
+    /// Says that the program has been asked to end and has not yet.
+    pub fn still_ending(&self) {
+        self.line(&format!(
+            "{} has not ended yet; it restarts as soon as it has",
+            self.label
+        ));
+    }
+
     /// Says what will not work, in a sentence.
     pub fn warning(&self, text: &str) {
         self.line(&format!("warning: {text}"));
@@ -91,6 +104,9 @@ impl Reporter {
         if !update.failures.is_empty() {
             effects.push("still on the last good state".into());
         }
+        if let Some(reason) = &update.restart {
+            effects.push(format!("restarts {} ({})", self.label, self.reason(reason)));
+        }
         if effects.is_empty() {
             "nothing to rerun".into()
         } else {
@@ -118,6 +134,29 @@ impl Reporter {
     fn list<'a>(&self, verb: &str, of: impl Iterator<Item = &'a ModuleName>) -> Option<String> {
         let names: Vec<_> = of.map(|module| self.name(module)).collect();
         (!names.is_empty()).then(|| format!("{verb} {}", names.join(", ")))
+    }
+
+    /// Why the entry has to run again, in a few words.
+    fn reason(&self, reason: &Reason) -> String {
+        let (all, more) = match reason {
+            Reason::Read(reads) => {
+                let name = |(module, name): &(ModuleName, String)| match name.as_str() {
+                    "" => self.name(module),
+                    name => format!("{}.{name}", self.name(module)),
+                };
+                (reads.first().map(name), reads.len() - 1)
+            }
+            Reason::Data(inputs) => {
+                let file = inputs.first().map(|input| self.file(input.path()));
+                (file, inputs.len() - 1)
+            }
+            _ => return "edited".into(),
+        };
+        let first = all.unwrap_or_default();
+        match more {
+            0 => format!("it has taken {first}, which changed"),
+            more => format!("it has taken {first} and {more} more, which changed"),
+        }
     }
 
     fn exit(&self, update: &Update) {

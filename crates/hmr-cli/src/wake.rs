@@ -14,6 +14,41 @@ pub(crate) struct Waker(imp::Waker);
 #[derive(Debug)]
 pub(crate) struct Sleeper(imp::Sleeper);
 
+/// Runs `body` with signals kept from this thread, and so from all threads that `body` starts: they
+/// must reach the main thread, where they interrupt what the program is waiting in.
+pub(crate) fn without_signals<R>(py: Python<'_>, body: impl FnOnce() -> R) -> PyResult<R> {
+    if !cfg!(unix) {
+        return Ok(body());
+    }
+    let signal = py.import("_signal")?;
+    let set_mask = |how: &str, signals| {
+        signal.call_method1("pthread_sigmask", (signal.getattr(how)?, signals))
+    };
+    let before = set_mask("SIG_BLOCK", signal.call_method0("valid_signals")?)?;
+    let result = body();
+    set_mask("SIG_SETMASK", before)?;
+    Ok(result)
+}
+
+/// Runs `body` so that Ctrl-C stops it, whatever the program does with Ctrl-C: an event loop would
+/// end the program instead. A handler that `body` sets stays.
+pub(crate) fn interruptible<R>(py: Python<'_>, body: impl FnOnce() -> R) -> PyResult<R> {
+    let signal = py.import("_signal")?;
+    let number = signal.getattr("SIGINT")?;
+    let python_s = signal.getattr("default_int_handler")?;
+    let before = signal.call_method1("getsignal", (&number,))?;
+    if before.is(&python_s) || !before.is_callable() {
+        return Ok(body());
+    }
+    signal.call_method1("signal", (&number, &python_s))?;
+    let result = body();
+    let now = signal.call_method1("getsignal", (&number,))?;
+    if now.is(&python_s) {
+        signal.call_method1("signal", (number, before))?;
+    }
+    Ok(result)
+}
+
 /// Makes the two ends.
 pub(crate) fn pair(py: Python<'_>) -> PyResult<(Waker, Sleeper)> {
     let (waker, sleeper) = imp::pair(py)?;
