@@ -34,5 +34,6 @@ mod shadowed;
 #[cfg(unix)]
 mod signals;
 mod state;
+mod statements;
 mod threads;
 mod tidy;

@@ -58,6 +58,7 @@ impl Session {
     pub fn start(py: Python<'_>, config: Config) -> Result<Self> {
         let roots = Roots::new(py, config.roots.clone())?;
         let engine = Engine::install(py, roots)?;
+        engine.set_granularity(config.granularity);
         let code_readers = config.settings.code_readers.iter().cloned();
         engine.set_rules(Rules::default().with_code_readers(code_readers));
         let folder = config

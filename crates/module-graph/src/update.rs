@@ -62,6 +62,9 @@ pub struct Rerun {
     pub reason: Reason,
     /// The names whose values the run changed, sorted.
     pub changed: Vec<String>,
+    /// How many of its statements did not run, because nothing reached them: see
+    /// [`Granularity`](crate::statements::Granularity).
+    pub kept: usize,
 }
 
 impl Rerun {
@@ -72,6 +75,7 @@ impl Rerun {
             module,
             reason,
             changed,
+            kept: 0,
         }
     }
 }

@@ -65,6 +65,7 @@ fn check(helpers: &Bound<'_, PyModule>, before: &str, after: &str) -> Checked {
     let compile = builtins.getattr("compile").expect("there");
     let whole = |text: &str| compile.call1((text, "m.py", "exec")).expect("valid");
     let reading = Reading {
+        text: None,
         code: whole(before).unbind(),
         outline: Outline::parse(before).expect("valid"),
         kept: Kept::default(),
