@@ -1,6 +1,6 @@
 from collections.abc import Callable, Sequence
 from os import PathLike
-from typing import TypeVar, final
+from typing import Literal, TypeVar, final
 
 __version__: str
 
@@ -30,9 +30,11 @@ class Reloader:
         arguments: Sequence[str] = ...,
         *,
         roots: Sequence[str | PathLike[str]] = ...,
+        granularity: Literal["module", "statement"] = ...,
     ) -> Reloader:
         """Prepare to run the file or folder `path` with the program's own `arguments`. Modules below
-        its folder and below `roots` will be tracked. Raises `OSError` if there is no such file."""
+        its folder and below `roots` will be tracked. With `granularity="statement"` a module that must
+        run again leaves out the statements that an edit does not reach. Raises `OSError` if there is no such file."""
 
     def run(self) -> Update:
         """Run the program for the first time."""
@@ -51,6 +53,10 @@ class Update:
     @property
     def ran(self) -> list[str]:
         """The names of the modules that ran, dependencies first."""
+
+    @property
+    def kept(self) -> int:
+        """How many statements were left out of the runs, because the edit did not reach them."""
 
     @property
     def patched(self) -> list[str]:

@@ -39,5 +39,6 @@ mod shadowed;
 #[cfg(unix)]
 mod signals;
 mod state;
+mod statements;
 mod threads;
 mod tidy;

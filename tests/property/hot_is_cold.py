@@ -1,9 +1,10 @@
 """hot == cold: after any edits, every module holds what a fresh start would give it.
 
     python tests/property/hot_is_cold.py [--first 0] [--count 50] [--edits 12] [--keep-going]
+        [--granularity module|statement]
 
-Each seed is a random project and a sequence of random batches of edits; of three seeds one is plain,
-one has data files and one has shapes of identity. After each batch the hot process is compared with
+Each seed is a random project and a sequence of random batches of edits; of four seeds one is plain,
+one has data files, one has shapes of identity and one changes objects in place. After each batch the hot process is compared with
 a cold start on the same files: if the cold start fails, the hot one must say that something waits to
 be fixed; if it succeeds, nothing may wait and every public value must be the same. No module runs
 twice in a batch, but where imports are circular or come to a circle. A failing seed is shrunk and
@@ -20,14 +21,20 @@ import sys
 import tempfile
 from pathlib import Path
 
-from worlds import DATA, RICH, World
+from worlds import DATA, MUTABLE, RICH, World
 
 HERE = Path(__file__).resolve().parent
 
+#: How much of a module runs again: an argument for hot workers, if it is not the default.
+GRANULARITY = []
+
+#: How many statements did not run again, of all histories.
+KEPT = [0]
+
 
 class Worker:
-    def __init__(self, mode):
-        command = [sys.executable, str(HERE / "worker.py"), mode]
+    def __init__(self, mode, *options):
+        command = [sys.executable, str(HERE / "worker.py"), mode, *options]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, question):
@@ -119,14 +126,16 @@ def check(hot, cold, files):
 def play(history, cold):
     """Runs the states of `history` one after the other; raises `Wrong` with the step's number."""
     folder = os.path.realpath(tempfile.mkdtemp(prefix="hot-is-cold-"))
-    hot = Worker("hot")
+    hot = Worker("hot", *GRANULARITY)
     try:
         for step, files in enumerate(history):
             changed = write(folder, files)
             if step and not changed:
                 continue
             try:
-                check(hot.ask(folder if step == 0 else changed), cold.ask(folder), files)
+                answer = hot.ask(folder if step == 0 else changed)
+                KEPT[0] += answer["kept"]
+                check(answer, cold.ask(folder), files)
             except Wrong as wrong:
                 raise Wrong(f"at step {step} (wrote {', '.join(changed)}): {wrong}") from None
     finally:
@@ -202,11 +211,15 @@ def main():
     parser.add_argument("--count", type=int, default=50)
     parser.add_argument("--edits", type=int, default=12)
     parser.add_argument("--keep-going", action="store_true", help="show every failing seed, shrink none")
+    parser.add_argument("--granularity", choices=["module", "statement"], default="module")
     options = parser.parse_args()
+    if options.granularity != "module":
+        GRANULARITY.append(options.granularity)
     kept = [int(line.split()[0]) for line in (HERE / "seeds.txt").read_text().splitlines() if line[:1].isdigit()]
-    # Of every three worlds one is plain, one has data files, one has shapes of identity.
+    # Of every four worlds one is plain, one has data files, one has shapes of identity, in one statements
+    # change what others have made.
     numbers = range(options.first, options.first + options.count)
-    seeds = [*kept, *(number // 3 + (0, DATA, RICH)[number % 3] for number in numbers)]
+    seeds = [*kept, *(number // 4 + (0, DATA, RICH, MUTABLE)[number % 4] for number in numbers)]
     cold = Worker("cold")
     failed = []
     for seed in seeds:
@@ -223,6 +236,8 @@ def main():
             if not options.keep_going:
                 break
     print(f"test result: {'FAILED' if failed else 'ok'}. {len(seeds) - len(failed)} passed; {len(failed)} failed")
+    if GRANULARITY:
+        print(f"statements that did not run again: {KEPT[0]}")
     if failed:
         print(f"seeds: {failed}")
     cold.close()

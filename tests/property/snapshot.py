@@ -15,7 +15,7 @@ def snapshot(folder):
 
 
 def public(name):
-    return not name.startswith("__") or name in ("__doc__", "__annotations__")
+    return not name.startswith("_") or name in ("__doc__", "__annotations__")
 
 
 def show(value, depth=3):

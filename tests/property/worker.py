@@ -1,8 +1,9 @@
 """Runs a world hot or cold in a process of its own, driven over stdin by JSON lines.
 
 `hot`: the first line names the folder; each further line is a list of written paths, answered by
-`{"ran", "failed", "pending", "state"}`. `cold`: each line names a folder, answered by
-`{"failed", "state"}` of a fresh start in this process: nothing of the run before is left.
+`{"ran", "failed", "pending", "kept", "state"}`; a second argument is the granularity of reruns.
+`cold`: each line names a folder, answered by `{"failed", "state"}` of a fresh start in this process:
+nothing of the run before is left.
 """
 
 import contextlib
@@ -21,7 +22,8 @@ def hot():
     import hmr
 
     folder = json.loads(sys.stdin.readline())
-    reloader = hmr.Reloader(os.path.join(folder, "main.py"))
+    options = {"granularity": sys.argv[2]} if len(sys.argv) > 2 else {}
+    reloader = hmr.Reloader(os.path.join(folder, "main.py"), **options)
     with contextlib.redirect_stdout(io.StringIO()):
         update = reloader.run()
     answer(update, reloader, folder)
@@ -32,7 +34,8 @@ def hot():
 
 def answer(update, reloader, folder):
     failed = [f"{name}: {text.splitlines()[-1]}" for name, text in update.failed]
-    say({"ran": update.ran, "failed": failed, "pending": reloader.pending, "state": snapshot(folder)})
+    say({"ran": update.ran, "failed": failed, "pending": reloader.pending, "kept": update.kept,
+         "state": snapshot(folder)})
 
 
 def cold():

@@ -9,13 +9,16 @@ A seed below `RICH` makes what it made when it was written down. Worlds of seeds
 shapes whose identity matters: properties, dataclasses, enumerations, closures, registries, objects
 that another module keeps, and edits inside of them. Those from `DATA` on have data files instead,
 `data/d0` to `data/d3` beside the modules and in each package. Modules read them, list the folder and
-ask whether they are there.
+ask whether they are there. In those from `MUTABLE` on, statements change objects that others of their
+module have made, under whatever name; modules use nothing but numbers of each other.
 """
 
 import random
+import re
 
 RICH = 200_000
 DATA = 1_000_000
+MUTABLE = 2_000_000
 
 
 #: From this seed on, modules also import those that import them, at the top level.
@@ -32,7 +35,8 @@ class World:
         self.modules = {}
         self.broken = {}
         self.counter = 0
-        self.has_data = seed >= DATA
+        self.has_data = DATA <= seed < MUTABLE
+        self.mutable = seed >= MUTABLE
         self.data = {}
         if self.has_data:
             for _ in range(4):
@@ -77,6 +81,9 @@ class World:
         lines.append(self.statement(lines, [m for m in self.modules if m != "main"]))
         return lines
 
+    def names_in(self, here, kind):
+        return re.findall(rf"^({kind}\d+) = ", "\n".join(here), re.MULTILINE)
+
     def names_of(self, module, kind=""):
         names = []
         for statement in self.modules.get(module, []):
@@ -86,7 +93,7 @@ class World:
                     names.append(word[1])
                 elif " = " in line and line[0] in "ILFK":
                     names.append(word[0])
-        return [name for name in names if name.startswith(kind)]
+        return [name for name in names if name.startswith(kind) and name[0] != "_"]
 
     # Statements.
 
@@ -95,6 +102,11 @@ class World:
             return self.data_statement(here, earlier)
         if self.is_circular and self.random.random() < 0.2:
             return self.circular(here, earlier)
+        if self.mutable:
+            kinds = {self.number: 4, self.list: 4, self.function: 2, self.klass: 2, self.decorated: 1,
+                     self.conditional: 1, self.instance: 2, self.number_of_another: 3, self.mutation: 14,
+                     self.registry: 1, self.cached: 1, self.enumeration: 1}
+            return self.random.choices(list(kinds), list(kinds.values()))[0](here, earlier)
         kinds = {self.number: 5, self.list: 2, self.function: 4, self.klass: 2, self.read: 4, self.from_import: 4,
                  self.late: 1, self.conditional: 2, self.star: 1, self.decorated: 1, self.optional: 1, self.instance: 1}
         if self.rich:
@@ -199,8 +211,62 @@ class World:
         if not classes:
             return self.klass(here, earlier)
         # Plain worlds take the object for a number now and then, and fail.
-        name = self.fresh("o") if self.rich else f"I{self.fresh('o')}"
+        name = self.fresh("o") if self.rich or self.mutable else f"I{self.fresh('o')}"
         return f"{name} = {self.random.choice(classes)}()"
+
+    # Statements that change objects of their own module.
+
+    def number_of_another(self, here, earlier):
+        found = self.pick(earlier, "I")
+        if not found:
+            return self.list(here, earlier)
+        module, name = found
+        return self.random.choice([
+            f"from {module} import {name} as {self.fresh('i')}",
+            f"import {module}\n{self.fresh('L')} = [{module}.{name}]",
+            f"import {module}\n{self.fresh('I')} = {module}.{name}",
+        ])
+
+    def mutation(self, here, earlier):
+        """What others look at changes nothing: functions and objects that do are private."""
+        lists, objects, classes = self.names_in(here, "L"), self.names_in(here, "_o"), self.local(here, "K")
+        if not lists:
+            return self.list(here, earlier)
+        private = re.findall(r"^(?:def|class) (_[fk]\d+)", "\n".join(here), re.MULTILINE)
+        value, one, other = self.value(here), self.random.choice(lists), self.random.choice(lists)
+        number, new = self.fresh("I"), self.fresh("L")
+        options = [
+            f"({one}).append({value})",
+            f"({one})[0] = {value}",
+            f"({one})[:] = [{value}]",
+            f"({one}).append(len({other}))",
+            f"for each in tuple({one}):\n    ({other}).append(each)",
+            f"{new} = {one}",
+            f"{new} = [len({one}), {value}]",
+            f"{new} = list({one})",
+            f"{number} = len({one})",
+            f"{number} = len({one}) + {value}",
+            f"{new} = {{'a': {one}}}['a']",
+            f"del ({one})[1:]",
+            f"def {self.fresh('_f')}(kept={one}):\n    kept.append({value})\n    return len(kept)",
+        ]
+        options += [
+            f"def {self.fresh('_f')}():\n    {one}.append({value})\n    return len({other})",
+            f"class {self.fresh('_k')}:\n    A = {value}\n    held = {one}\n    def __call__(self=None):\n        {other}.append({value})\n"
+            f"        return len({one})",
+            f"class {self.fresh('_k')}:\n    A = {value}\n    def __init__(self):\n        {one}.append({value})\n"
+            f"    def __call__(self):\n        self.A += 1\n        return self.A",
+        ] * 2
+        for name in private:
+            made = name if name[1] == "f" else f"{name}()"
+            options += [f"({name})()", f"{number} = {made}()", f"{self.fresh('_o')} = {made}",
+                        f"({one}).append({made}())"]
+        for name in classes:
+            options += [f"({name}).A = {value}", f"{number} = {name}.A"]
+        for name in objects:
+            options += [f"({name}).A = {value}", f"{number} = {name}.A", f"{number} = {name}()", f"({name})()",
+                        f"{self.fresh('_o')} = {name}"]
+        return self.random.choice(options)
 
     # Classes and objects whose identity others hold.
 
@@ -312,6 +378,8 @@ class World:
         """One batch: one to three edits at once."""
         kinds = {self.change: 4, self.insert: 2, self.remove: 2, self.comment: 1, self.breakage: 1, self.repair: 3,
                  self.delete_module: 1, self.new_module: 1, self.toggle_optional: 1, self.revalue: 8}
+        if self.mutable:
+            kinds |= {self.repair: 12, self.insert: 6, self.move: 4, self.change: 6, self.regrow: 4}
         if self.rich:
             # Edits inside of definitions, and few that break what others use: a world that does not
             # run shows nothing.
@@ -390,6 +458,14 @@ class World:
         statements = self.modules[self.some_module()]
         if len(statements) > 1:
             del statements[self.random.randrange(len(statements))]
+
+    def move(self):
+        """A statement that binds no name stands elsewhere."""
+        statements = self.modules[self.some_module()]
+        places = [index for index, statement in enumerate(statements) if statement.startswith("(")]
+        if places:
+            moved = statements.pop(self.random.choice(places))
+            statements.insert(self.random.randint(0, len(statements)), moved)
 
     def comment(self):
         statements = self.modules[self.some_module()]

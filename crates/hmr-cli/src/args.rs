@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 /// Run a Python program and, after each save, rerun only what the change reaches.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
@@ -27,6 +27,10 @@ pub struct Args {
     #[arg(long, conflicts_with = "quiet")]
     pub timings: bool,
 
+    /// How much of a module runs again when it must [default: module]
+    #[arg(long, value_enum, env = "HMR_GRANULARITY")]
+    pub granularity: Option<Granularity>,
+
     /// The Python to run the program with [default: the active or nearest virtual environment]
     #[arg(long, value_name = "PATH", env = "HMR_PYTHON")]
     pub python: Option<PathBuf>,
@@ -43,4 +47,13 @@ pub struct Args {
         hide = true
     )]
     pub program: Vec<OsString>,
+}
+
+/// How much of a module runs again when it must.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Granularity {
+    /// All of it
+    Module,
+    /// Only the top-level statements that the edit reaches, where that can be told
+    Statement,
 }

@@ -6,9 +6,12 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use hmr_module_graph::python::Entry;
+use hmr_module_graph::{python::Entry, statements::Granularity};
 
-use crate::{args::Args, settings::Settings};
+use crate::{
+    args::{self, Args},
+    settings::Settings,
+};
 
 /// Everything that a session needs to know, checked.
 #[derive(Debug, Clone)]
@@ -21,6 +24,8 @@ pub struct Config {
     pub folder: PathBuf,
     /// The folders whose modules are the user's, absolute.
     pub roots: Vec<PathBuf>,
+    /// How much of a module runs again when it must.
+    pub granularity: Granularity,
     /// Report nothing but errors.
     pub quiet: bool,
     /// Report what the time of a reload went into.
@@ -54,6 +59,11 @@ impl Args {
             arguments: arguments.to_vec(),
             folder,
             roots,
+            granularity: match self.granularity {
+                Some(args::Granularity::Module) => Granularity::Module,
+                Some(args::Granularity::Statement) => Granularity::Statement,
+                None => settings.granularity.unwrap_or_default(),
+            },
             quiet: self.quiet,
             timings: self.timings,
             settings,

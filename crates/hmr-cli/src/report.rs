@@ -97,6 +97,7 @@ impl Reporter {
         effects.extend(self.list("removed", update.removed.iter()));
         effects.extend(self.patched(update));
         effects.extend(self.list("reran", ran));
+        effects.extend(kept(update));
         for failure in &update.failures {
             let module = self.name(&failure.module);
             effects.push(format!("{module} failed ({})", failure.exception));
@@ -208,6 +209,15 @@ impl Reporter {
             .unwrap_or(file)
             .display()
             .to_string()
+    }
+}
+
+/// `kept 3 statements`, if modules ran without them.
+fn kept(update: &Update) -> Option<String> {
+    match update.reran.iter().map(|rerun| rerun.kept).sum() {
+        0 => None,
+        1 => Some("kept 1 statement".into()),
+        many => Some(format!("kept {many} statements")),
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! The program and its reloads run on the thread that called, as `signal`, event loops and sqlite
 //! want it. A second thread waits for the watcher, without the interpreter; it wakes the first one
-//! while `hmr` waits ([`wake`](crate::wake)), and interrupts it while the program runs
-//! ([`interrupt`](crate::interrupt)).
+//! while `hmr` waits (`wake`), and interrupts it while the program runs
+//! (`interrupt`).
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -46,6 +46,7 @@ impl Session {
     pub fn start(py: Python<'_>, config: Config) -> Result<Self> {
         let roots = Roots::new(py, config.roots.clone())?;
         let engine = Engine::install(py, roots)?;
+        engine.set_granularity(config.granularity);
         let code_readers = config.settings.code_readers.iter().cloned();
         engine.set_rules(Rules::default().with_code_readers(code_readers));
         let folder = config

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use hmr_module_graph::statements::Granularity;
 use toml::{Table, Value};
 
 /// What the table says. Anything that it does not say is as by default.
@@ -17,6 +18,8 @@ pub struct Settings {
     /// `code-readers`: decorators, besides the known ones, that read a function's source or bytecode.
     /// `jit` means `numba.jit` too. A function below one of them is never patched.
     pub code_readers: Vec<String>,
+    /// `granularity`: how much of a module runs again when it must, `"module"` or `"statement"`.
+    pub granularity: Option<Granularity>,
 }
 
 impl Settings {
@@ -61,11 +64,20 @@ fn parse(text: &str) -> Result<Settings> {
     };
     for (name, value) in table {
         match name.as_str() {
+            "granularity" => settings.granularity = Some(granularity(value)?),
             "code-readers" => settings.code_readers = names(name, value)?,
             _ => bail!("tool.hmr has no setting named {name}"),
         }
     }
     Ok(settings)
+}
+
+fn granularity(value: &Value) -> Result<Granularity> {
+    match value.as_str() {
+        Some("module") => Ok(Granularity::Module),
+        Some("statement") => Ok(Granularity::Statement),
+        _ => bail!("tool.hmr.granularity must be \"module\" or \"statement\""),
+    }
 }
 
 /// A list of strings.
@@ -101,6 +113,21 @@ mod tests {
         assert_eq!(
             settings.expect("valid").code_readers,
             ["trace", "my.compile"]
+        );
+    }
+
+    #[test]
+    fn the_granularity_is_read() {
+        for (text, granularity) in [
+            ("module", Granularity::Module),
+            ("statement", Granularity::Statement),
+        ] {
+            let settings = parse(&format!("[tool.hmr]\ngranularity = '{text}'\n"));
+            assert_eq!(settings.expect("valid").granularity, Some(granularity));
+        }
+        assert_eq!(
+            error("[tool.hmr]\ngranularity = 'line'\n"),
+            "tool.hmr.granularity must be \"module\" or \"statement\""
         );
     }
 

@@ -2,8 +2,14 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use hmr_module_graph::python::{Engine, Entry, Roots};
-use pyo3::{exceptions::PyRuntimeError, prelude::*};
+use hmr_module_graph::{
+    python::{Engine, Entry, Roots},
+    statements::Granularity,
+};
+use pyo3::{
+    exceptions::{PyRuntimeError, PyValueError},
+    prelude::*,
+};
 
 /// Runs a program in this process and reruns what a change of its files reaches.
 ///
@@ -18,15 +24,27 @@ pub(crate) struct Reloader {
 #[pymethods]
 impl Reloader {
     /// Prepare to run the file or folder `path` with the program's own `arguments`. Modules below
-    /// its folder and below `roots` will be tracked. Raises `OSError` if there is no such file.
+    /// its folder and below `roots` will be tracked. With `granularity="statement"` a module that must
+    /// run again leaves out the statements that an edit does not reach. Raises `OSError` if there is no
+    /// such file.
     #[new]
-    #[pyo3(signature = (path, arguments=Vec::new(), *, roots=Vec::new()))]
+    #[pyo3(signature = (path, arguments=Vec::new(), *, roots=Vec::new(), granularity="module"))]
     fn new(
         py: Python<'_>,
         path: PathBuf,
         arguments: Vec<OsString>,
         roots: Vec<PathBuf>,
+        granularity: &str,
     ) -> PyResult<Self> {
+        let granularity = match granularity {
+            "module" => Granularity::Module,
+            "statement" => Granularity::Statement,
+            other => {
+                return Err(PyValueError::new_err(format!(
+                    "granularity is \"module\" or \"statement\", not {other:?}"
+                )));
+            }
+        };
         let entry = Entry::at(&path)
             .map_err(|error| pyo3::exceptions::PyFileNotFoundError::new_err(error.to_string()))?;
         let mut folders = vec![entry.folder()?];
@@ -35,6 +53,7 @@ impl Reloader {
         }
         let roots = Roots::new(py, folders)?;
         let engine = Engine::install(py, roots).map_err(runtime_error)?;
+        engine.set_granularity(granularity);
         Ok(Self {
             engine,
             entry,
@@ -80,6 +99,12 @@ impl Update {
             .iter()
             .map(|rerun| rerun.module.to_string())
             .collect()
+    }
+
+    /// How many statements were left out of the runs, because the edit did not reach them.
+    #[getter]
+    fn kept(&self) -> usize {
+        self.0.reran.iter().map(|rerun| rerun.kept).sum()
     }
 
     /// What got new code or docstrings without a run: `m.f`, `m.C.m`, `m.f.__doc__`.

@@ -353,6 +353,42 @@ impl ModuleGraph {
             .collect()
     }
 
+    /// All that the last run of the module has read, to be carried over to the next by
+    /// [`ModuleGraph::carry`].
+    pub fn dependencies(&self, module: ModuleId) -> Vec<NodeId> {
+        self.core.dependencies(self.load(module)).collect()
+    }
+
+    /// The modules that the running load of `module` has imported so far.
+    pub fn imports_so_far(&self, module: ModuleId) -> FxHashSet<ModuleId> {
+        let read = self.core.dependencies_so_far(self.load(module));
+        read.filter_map(|node| self.imported_by(node)).collect()
+    }
+
+    /// The module that a reader of `dependency` has imported, if it was an import that it read.
+    pub fn imported_by(&self, dependency: NodeId) -> Option<ModuleId> {
+        let owner = self.owner(dependency)?;
+        match self.read_of(dependency)? {
+            Read::Module => Some(owner),
+            Read::Name(name) => self.find(&format!("{}.{name}", self.name(owner).as_str())),
+            _ => None,
+        }
+    }
+
+    /// Whether any of these has been told as changed in this batch.
+    pub fn has_changed(&self, dependencies: &[NodeId]) -> bool {
+        dependencies.iter().any(|node| self.changed.contains(node))
+    }
+
+    /// The running load of `module` has read these as well: parts of it did not run, and stand for
+    /// their last run.
+    pub fn carry(&mut self, module: ModuleId, dependencies: &[NodeId]) {
+        let load = self.load(module);
+        for &node in dependencies {
+            self.core.read(load, node);
+        }
+    }
+
     /// What a reader of `output` has read; `None` for any other node.
     pub fn read_of(&self, output: NodeId) -> Option<Read<'_>> {
         match &self.role(output)?.1 {

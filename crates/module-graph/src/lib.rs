@@ -13,6 +13,7 @@ pub mod python;
 mod query;
 pub mod resolve;
 mod source;
+pub mod statements;
 mod update;
 mod why;
 

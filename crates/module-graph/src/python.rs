@@ -18,6 +18,7 @@
 //! | `calls`, `units`, `opcodes` | which definition was executed, and what that needs |
 //! | `inputs`, `stamp` | what was read besides modules, and whether it changed |
 //! | `audit`, `probes`, `frames`, `places` | seeing files opened, folders listed, paths probed |
+//! | `statements` | what of a module need not run again |
 //! | `namespace`, `recorder`, `bindings` | what a rerun bound |
 //! | `unify`, `reach` | what it changed, and what keeps its object |
 //! | `equality`, `buffers`, `layout`, `referents` | what objects hold, and whether it is the same |
@@ -75,6 +76,7 @@ mod source;
 mod splice;
 mod stamp;
 mod startup;
+mod statements;
 mod sys_modules;
 mod threads;
 mod unify;

@@ -12,7 +12,10 @@ use ruff_python_ast::{
 use ruff_python_parser::{Parsed, parse_unchecked_source};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
-use crate::outline::{Definition, Fingerprint, Kind, Outline, Statement, SyntaxError};
+use crate::{
+    outline::{Definition, Fingerprint, Kind, Outline, Statement, SyntaxError},
+    statements::Script,
+};
 
 mod bindings;
 mod depth;
@@ -20,6 +23,7 @@ mod directives;
 mod fingerprint;
 mod imports;
 mod loads;
+mod mentions;
 
 use self::{
     bindings::Bindings,
@@ -47,14 +51,38 @@ impl Outline {
     /// # Ok::<(), hmr_module_graph::outline::SyntaxError>(())
     /// ```
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
-        if u32::try_from(text.len()).is_err() {
-            return Err(refused(1, 1, "the file is larger than 4 GiB"));
-        }
-        let parsed = parse_unchecked_source(text, PySourceType::Python);
-        let depth = depth::depth_of(parsed.suite());
-        depth::with_room(parsed, depth, |parsed| outline(text, &parsed))
-            .unwrap_or_else(|| Err(refused(1, 1, "an expression is nested too deeply")))
+        parse(text, outline)
     }
+}
+
+impl Script {
+    /// Reads `text`, the decoded source of a module.
+    ///
+    /// # Errors
+    ///
+    /// [`SyntaxError`] if `text` is not Python, see [`Outline::parse`].
+    pub fn parse(text: &str) -> Result<Self, SyntaxError> {
+        parse(text, |text, parsed| {
+            let (_, body) = split_docstring(parsed.suite());
+            Ok(Self {
+                outline: outline(text, parsed)?,
+                mentions: body.iter().map(mentions::of).collect(),
+            })
+        })
+    }
+}
+
+fn parse<R: Send>(
+    text: &str,
+    read: impl FnOnce(&str, &Parsed<ast::ModModule>) -> Result<R, SyntaxError> + Send,
+) -> Result<R, SyntaxError> {
+    if u32::try_from(text.len()).is_err() {
+        return Err(refused(1, 1, "the file is larger than 4 GiB"));
+    }
+    let parsed = parse_unchecked_source(text, PySourceType::Python);
+    let depth = depth::depth_of(parsed.suite());
+    depth::with_room(parsed, depth, |parsed| read(text, &parsed))
+        .unwrap_or_else(|| Err(refused(1, 1, "an expression is nested too deeply")))
 }
 
 fn refused(line: u32, column: u32, message: impl ToString) -> SyntaxError {

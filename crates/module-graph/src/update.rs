@@ -64,6 +64,9 @@ pub struct Rerun {
     pub reason: Reason,
     /// The names whose values the run changed, sorted.
     pub changed: Vec<String>,
+    /// How many of its statements did not run, because nothing reached them: see
+    /// [`Granularity`](crate::statements::Granularity).
+    pub kept: usize,
 }
 
 impl Rerun {
@@ -74,6 +77,7 @@ impl Rerun {
             module,
             reason,
             changed,
+            kept: 0,
         }
     }
 }

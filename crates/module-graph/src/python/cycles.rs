@@ -73,6 +73,11 @@ impl Circle {
         }
     }
 
+    /// Whether the module has run inside another one, or another one inside of it.
+    pub(super) fn is_closed(&self) -> bool {
+        !self.inside.is_empty() || !self.around.is_empty()
+    }
+
     /// Whether the module is known to run inside another one.
     fn is_inside(&self, of: ModuleId) -> bool {
         self.inside.contains_key(&of)

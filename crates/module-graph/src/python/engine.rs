@@ -5,9 +5,10 @@
 //! back here.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -58,6 +59,7 @@ pub struct Engine {
     pub(super) compile: Py<PyAny>,
     /// `importlib`'s own way to call what may raise; see [`Caller`](super::run::Caller).
     pub(super) call: Py<PyAny>,
+    pub(super) by_statement: AtomicBool,
 }
 
 /// What changes while the program runs.
@@ -103,6 +105,8 @@ pub(super) struct State {
     pub(super) hooks: Hooks,
     /// What loads have registered with `atexit`.
     pub(super) handlers: Handlers,
+    /// The modules whose last text is known: see [`statements`](super::statements).
+    pub(super) with_text: BTreeSet<ModuleId>,
 }
 
 /// What belongs to one batch of saves.
@@ -118,6 +122,7 @@ impl State {
     /// Returns what belongs to the batch before. If the entry runs inside of that, it goes on when this
     /// one has ended: see [`State::resume_batch`].
     pub(super) fn begin_batch(&mut self) -> Batch {
+        self.forget_outdated_texts();
         self.graph.begin_batch();
         self.inputs.begin_batch();
         Batch {
@@ -274,6 +279,17 @@ pub(super) struct Slot {
     pub(super) may_keep: Option<bool>,
     /// The last code that was compiled, with what it was compiled from.
     pub(super) reading: Option<Arc<Reading>>,
+    /// The text of its last run, if statements are to be left out of the next one: see
+    /// [`statements`](super::statements).
+    pub(super) ran: Option<Arc<str>>,
+    /// Where the values of its names were at the end of that run.
+    pub(super) held: FxHashMap<String, usize>,
+    /// How many statements the last run has left out.
+    pub(super) statements_kept: usize,
+    /// Its last run ended by `SystemExit`.
+    pub(super) has_exited: bool,
+    /// What it has left out should have run.
+    pub(super) has_kept_wrongly: bool,
     /// The units of its own that its last run executed.
     pub(super) executed: FxHashSet<String>,
     /// Its file was written since the last load read it.
@@ -351,6 +367,7 @@ impl Engine {
                 .import("_frozen_importlib")?
                 .getattr("_call_with_frames_removed")?
                 .unbind(),
+            by_statement: AtomicBool::new(false),
         };
         ENGINE
             .set(engine)
@@ -478,10 +495,12 @@ impl Engine {
     pub(super) fn report(&self, id: ModuleId, reason: Reason, changed: Vec<String>) {
         let mut state = self.state();
         let module = state.graph.name(id).clone();
+        let kept = std::mem::take(&mut state.slots[id.index()].statements_kept);
         state.update.reran.push(Rerun {
             module,
             reason,
             changed,
+            kept,
         });
     }
 

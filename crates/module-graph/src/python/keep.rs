@@ -28,6 +28,8 @@ pub(super) fn may_ask(source: &[u8]) -> bool {
 pub(super) struct Kept {
     places: Vec<Range<usize>>,
     names: Vec<Vec<String>>,
+    /// The annotations that the statements give to their one name.
+    annotations: Vec<Option<String>>,
 }
 
 impl Kept {
@@ -41,11 +43,31 @@ impl Kept {
                 are_there &= namespace.contains(name)?;
             }
             if are_there {
-                kept.places.push(statement.bytes.clone());
-                kept.names.push(names);
+                kept.push(statement.bytes.clone(), names, None);
             }
         }
         Ok(kept)
+    }
+
+    fn push(&mut self, place: Range<usize>, names: Vec<String>, annotation: Option<String>) {
+        self.places.push(place);
+        self.names.push(names);
+        self.annotations.push(annotation);
+    }
+
+    /// These, and the statements at `more` places, each with the names that it has bound and the
+    /// annotation that it gives.
+    pub(super) fn and(&self, more: Vec<(Range<usize>, Vec<String>, Option<String>)>) -> Self {
+        let mut all: Vec<_> = (self.places.iter().zip(&self.names).zip(&self.annotations))
+            .map(|((place, names), annotation)| (place.clone(), names.clone(), annotation.clone()))
+            .collect();
+        all.extend(more.into_iter().filter(|it| !self.places.contains(&it.0)));
+        all.sort_unstable_by_key(|it| it.0.start);
+        let mut found = Self::default();
+        for (place, names, annotation) in all {
+            found.push(place, names, annotation);
+        }
+        found
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -65,15 +87,24 @@ impl Kept {
     pub(super) fn apply(&self, text: &str) -> String {
         let mut found = String::with_capacity(text.len());
         let mut end = 0;
-        for (place, names) in self.places.iter().zip(&self.names) {
+        let statements = self.places.iter().zip(&self.names).zip(&self.annotations);
+        for ((place, names), annotation) in statements {
             found.push_str(&text[end..place.start]);
             let same: Vec<_> = names
                 .iter()
-                .map(|name| format!("{name} = {name}"))
+                .map(|name| match annotation {
+                    Some(annotation) => format!("{name}: {annotation} = {name}"),
+                    None => format!("{name} = {name}"),
+                })
                 .collect();
-            found.push_str(&same.join("; "));
-            let lines = text[place.clone()].matches('\n').count();
-            found.push_str(&"\n".repeat(lines));
+            let same = if same.is_empty() {
+                "pass".to_owned()
+            } else {
+                same.join("; ")
+            };
+            let lines = |text: &str| text.matches('\n').count();
+            found.push_str(&same);
+            found.push_str(&"\n".repeat(lines(&text[place.clone()]) - lines(&same)));
             end = place.end;
         }
         found + &text[end..]

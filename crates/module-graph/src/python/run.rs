@@ -7,7 +7,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use hmr_signals::graph::State as NodeState;
+use hmr_signals::graph::{NodeId, State as NodeState};
 use pyo3::{
     exceptions::PyKeyboardInterrupt,
     intern,
@@ -18,7 +18,8 @@ use rustc_hash::FxHashSet;
 
 use super::{
     bindings::Bindings, calls, engine::Engine, errors, namespace::Snapshot, reads,
-    recorder::Recorder, stamp::FileStamp, sys_modules::sys_modules, units,
+    recorder::Recorder, splice::graft, stamp::FileStamp, statements::Partial,
+    sys_modules::sys_modules, units,
 };
 use crate::{ModuleId, ModuleName, Read, Reason};
 
@@ -67,6 +68,11 @@ impl Engine {
             state.slots[id.index()].source = Some(FileStamp::of(source.as_ref()));
         }
         let run = self.run(py, id, Caller::Importlib, || {
+            if self.runs_statements()
+                && let Some(code) = self.code_of_text(py, id)
+            {
+                return Ok(code);
+            }
             match source.and_then(|source| self.bytecode().load(&file, &source)) {
                 Some(code) => Ok(code),
                 None => loader.call_method1("get_code", (name,)),
@@ -101,7 +107,16 @@ impl Engine {
     pub(super) fn rerun(&'static self, py: Python<'_>, id: ModuleId, reason: Reason) {
         self.state().has_rerun = true;
         let run = || self.run(py, id, Caller::Engine, || self.new_code(py, id));
-        let ran = self.timed(|spent| &mut spent.run, run);
+        let mut ran = self.timed(|spent| &mut spent.run, run);
+        if self.has_kept_wrongly(id) {
+            let first = ran.unwrap_or_default();
+            ran = self.timed(|spent| &mut spent.run, run).map(|mut changed| {
+                changed.extend(first);
+                changed.sort_unstable();
+                changed.dedup();
+                changed
+            });
+        }
         let changed = match ran {
             Ok(changed) => changed,
             Err(error) => {
@@ -126,8 +141,9 @@ impl Engine {
         let mut hidden = Vec::new();
         let mut executed;
         let last_steps;
+        let carried;
         let (object, old_code) = {
-            let mut state = self.state();
+            let state = self.state();
             if state.graph.state(id) == NodeState::Running {
                 drop(state);
                 // Another thread is in the middle of it: the program imports what it reloads.
@@ -141,6 +157,12 @@ impl Engine {
             );
             let is_first = state.slots[id.index()].code.is_none();
             last_steps = (!is_first).then(|| state.graph.steps(id));
+            drop(state);
+            carried = match caller {
+                Caller::Importlib => None,
+                Caller::Engine => self.reads_to_carry(id),
+            };
+            let mut state = self.state();
             state.graph.start(id);
             let slot = &mut state.slots[id.index()];
             executed = std::mem::take(&mut slot.executed);
@@ -153,7 +175,10 @@ impl Engine {
         let handlers = self.take_handlers(id);
         self.begin_load(py);
         let ran = match object {
-            Some(object) => self.run_in(py, id, caller, object.bind(py), old_code, code),
+            Some(object) => {
+                let module = object.bind(py);
+                self.run_in(id, caller, module, old_code, carried, code)
+            }
             None => Ok(Vec::new()),
         };
         if !(self.is_entry(id) && self.take_seal()) {
@@ -182,6 +207,10 @@ impl Engine {
                     state.graph.name_changed(id, name);
                 }
                 state.graph.finish(id);
+                let slot = &mut state.slots[id.index()];
+                if slot.statements_kept > 0 {
+                    slot.executed.extend(executed);
+                }
                 state.order_changed |= last_steps.is_none_or(|last| last != state.graph.steps(id));
                 for reader in told {
                     // It has seen of this run what a cold start would show it.
@@ -208,13 +237,14 @@ impl Engine {
 
     fn run_in<'py>(
         &'static self,
-        py: Python<'py>,
         id: ModuleId,
         caller: Caller,
         module: &Bound<'py, PyModule>,
         old_code: Option<Py<PyAny>>,
+        carried: Option<Vec<NodeId>>,
         code: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Vec<String>> {
+        let py = module.py();
         let namespace = module.dict();
         let Some(old_code) = old_code else {
             return self.run_first(id, caller, &namespace, code);
@@ -223,11 +253,17 @@ impl Engine {
         let before = Snapshot::take(namespace.clone())?;
         let old = self.bindings(id, old_code.bind(py))?;
         self.set_before(id, Some(before.names().clone().unbind()));
+        let mut partial = None;
         let ran = self.during_load(py, id, || {
             let code = code()?;
-            self.know_code(id, &code)?;
+            if let Some(reads) = carried {
+                partial = self.partial(id, &code, &namespace, reads)?;
+            }
+            self.forget_text(id);
+            let executed = partial.as_ref().map_or(&code, |partial| &partial.code);
+            self.know_code(id, executed)?;
             self.dispose(py, id);
-            self.entry_runs(id, Some(&code));
+            self.entry_runs(id, Some(&live_code(&code, partial.as_ref())?));
             let new = if code.is(&old_code) {
                 Arc::clone(&old)
             } else {
@@ -239,7 +275,12 @@ impl Engine {
             };
             before.drop_unbound(&bound, &old, &new)?;
             let kept = self.reading_of(id, &code).map(|it| it.kept.names());
-            let is_kept = |name: &String| kept.as_ref().is_some_and(|names| names.contains(name));
+            let is_kept = |name: &String| {
+                kept.as_ref().is_some_and(|names| names.contains(name))
+                    || partial
+                        .as_ref()
+                        .is_some_and(|partial| partial.plan.names.contains(name))
+            };
             let is_outdated =
                 |name: &String| !new.global.contains(name) && !is_special(name) && !is_kept(name);
             let outdated = bound
@@ -255,17 +296,22 @@ impl Engine {
             } else {
                 recorder.as_any()
             };
-            self.execute(id, caller, &code, &namespace, locals)?;
+            self.execute(id, caller, executed, &namespace, locals)?;
             PyResult::Ok((code, new, bound, recorder.get().bound()))
         });
         self.set_before(id, None);
-        let (code, new, mut stale, recorded) = match ran {
+        let (mut code, new, mut stale, recorded) = match ran {
             Ok(ran) => ran,
             Err(error) => {
                 self.entry_runs(id, Some(old_code.bind(py)));
                 self.tell_of_undone(id, &before)?;
                 let kept = before.restore()?;
                 self.state().slots[id.index()].kept.extend(kept);
+                if let Some(partial) = partial
+                    && !error.is_instance_of::<PyKeyboardInterrupt>(py)
+                {
+                    self.fail_partial(id, &partial)?;
+                }
                 return Err(error);
             }
         };
@@ -287,6 +333,9 @@ impl Engine {
         }
         let mut changed = changes.names;
         changed.append(&mut self.state().slots[id.index()].kept);
+        if let Some(partial) = partial {
+            code = self.end_partial(id, partial, &code, &changed)?;
+        }
         self.tell_executors(id, old_code.bind(py), &code, &changed)?;
         self.keep(id, code, Some(new), Some(recorded));
         Ok(changed)
@@ -478,7 +527,10 @@ impl Engine {
         let Some(exit) = errors::exit_of(py, &error) else {
             return Err(error);
         };
-        self.state().update.exit = Some(exit);
+        let mut state = self.state();
+        // What stands behind has not run.
+        state.slots[id.index()].has_exited = true;
+        state.update.exit = Some(exit);
         Ok(())
     }
 
@@ -492,6 +544,7 @@ impl Engine {
     ) {
         let is_entry = self.is_entry(id);
         let keeps = self.keeps_statements(id, &code);
+        self.remember_text(id, &code);
         let old = {
             let mut state = self.state();
             let slot = &mut state.slots[id.index()];
@@ -534,6 +587,17 @@ impl Engine {
     ) -> Option<Bound<'py, PyDict>> {
         let state = self.state();
         Some(state.slots[id.index()].object.as_ref()?.bind(py).dict())
+    }
+}
+
+/// `code`, in which functions have the code that the run gives them.
+fn live_code<'py>(
+    code: &Bound<'py, PyAny>,
+    partial: Option<&Partial<'py>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    match partial {
+        Some(partial) => graft(code, &partial.code),
+        None => Ok(code.clone()),
     }
 }
 

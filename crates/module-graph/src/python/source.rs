@@ -32,8 +32,8 @@ use crate::{ModuleId, outline::Outline};
 const SAVE: Duration = Duration::from_millis(10);
 
 /// What a source file was compiled to.
-struct Compiled<'py> {
-    code: Bound<'py, PyAny>,
+pub(super) struct Compiled<'py> {
+    pub(super) code: Bound<'py, PyAny>,
     /// It is there to be looked into: see [`splice`](super::splice).
     is_spliced: bool,
     /// A run may execute it.
@@ -181,7 +181,7 @@ impl Engine {
 
     /// Compiles the module's source file as it is now, for a run, or to compare it with `old`. Then only
     /// what differs is compiled, if nothing speaks against it.
-    fn compile_file<'py>(
+    pub(super) fn compile_file<'py>(
         &'static self,
         py: Python<'py>,
         id: ModuleId,
@@ -220,6 +220,7 @@ impl Engine {
                     code: code.clone().unbind(),
                     outline,
                     kept,
+                    text: self.runs_statements().then(|| text.into()),
                 },
             );
             Ok(Compiled {
@@ -231,7 +232,7 @@ impl Engine {
         self.timed(|spent| &mut spent.compile, compile)
     }
 
-    fn know_reading(&self, id: ModuleId, reading: Reading) {
+    pub(super) fn know_reading(&self, id: ModuleId, reading: Reading) {
         let before = {
             let mut state = self.state();
             let slot = &mut state.slots[id.index()];
@@ -274,7 +275,7 @@ impl Engine {
         path.ok_or_else(|| PyImportError::new_err("the module has no source file"))
     }
 
-    fn compile_whole<'py>(
+    pub(super) fn compile_whole<'py>(
         &self,
         py: Python<'py>,
         source: &[u8],
@@ -296,7 +297,7 @@ impl Engine {
 }
 
 /// The text of a source file in the usual encoding; `None` if it may be in another one.
-fn utf8(bytes: &[u8]) -> Option<&str> {
+pub(super) fn utf8(bytes: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok()?;
     let names_encoding = |line: &str| line.contains("coding") && !line.contains("utf-8");
     (!text.lines().take(2).any(names_encoding)).then_some(text)

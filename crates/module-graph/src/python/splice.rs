@@ -8,7 +8,7 @@
 //! the columns at which the module's own code ends an edited definition are those of before, so that
 //! the result is there to be looked into, and not to be run.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 use pyo3::{
     intern,
@@ -28,6 +28,8 @@ pub(super) struct Reading {
     pub(super) outline: Outline,
     /// The statements that were not compiled as they are.
     pub(super) kept: Kept,
+    /// The text, if it may be asked for: see [`statements`](super::statements).
+    pub(super) text: Option<Arc<str>>,
 }
 
 /// Flags of code that say which `__future__` features it was compiled with.
@@ -65,6 +67,29 @@ pub(super) fn splice<'py>(
         }
     }
     constants.into_code(code).map(Some)
+}
+
+/// `whole` with the code of the functions that `ran` has made: of the same text, of which not all was
+/// compiled to run.
+pub(super) fn graft<'py>(
+    whole: &Bound<'py, PyAny>,
+    ran: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let mut constants = Constants::of(whole)?;
+    let mut live = Constants::of(ran)?.0;
+    live.retain(PyAnyMethods::is_exact_instance_of::<PyCode>);
+    for constant in &mut constants.0 {
+        if !constant.is_exact_instance_of::<PyCode>() {
+            continue;
+        }
+        for (at, code) in live.iter().enumerate() {
+            if code.eq(&*constant)? {
+                *constant = live.remove(at);
+                break;
+            }
+        }
+    }
+    constants.into_code(whole)
 }
 
 /// Compiles one statement, with everything around it that its code depends on.

@@ -12,4 +12,5 @@ mod query;
 mod random_source;
 mod resolve;
 mod source;
+mod statements;
 mod why;

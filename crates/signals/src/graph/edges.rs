@@ -3,7 +3,7 @@
 //! One record of 24 bytes sits in two lists: the reader's dependencies in order of first read, and
 //! the dependency's readers in order of creation. Freed records form a list of their own.
 
-use super::node::{Graph, KIND, NONE, NodeId, OUTPUT};
+use super::node::{Graph, KIND, NONE, NodeId, OUTPUT, RUNNING};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Link {
@@ -32,6 +32,23 @@ impl Graph {
             link = edge.next_dep;
             Some(self.id(edge.dep))
         })
+    }
+
+    /// What the node, which is running, has read so far in this run, in order of first read; if it is
+    /// not running, what it read in its latest one.
+    pub fn dependencies_so_far(&self, node: NodeId) -> impl Iterator<Item = NodeId> {
+        let runs = self.contains(node) && self.node(node.index).flags & RUNNING != 0;
+        let mut count = usize::MAX;
+        if runs {
+            let tail = self.node(node.index).deps_tail;
+            let mut link = tail;
+            count = 0;
+            while link != NONE {
+                count += 1;
+                link = self.edge(link).prev_dep;
+            }
+        }
+        self.dependencies(node).take(count)
     }
 
     /// Who reads the node, in order of creation of the edge. The outputs of a computation are not

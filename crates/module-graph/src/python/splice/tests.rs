@@ -20,9 +20,13 @@ def parts(code, places=False):
         if callable(value) or name in ("co_consts", "co_linetable", "co_lnotab") and not places and name != "co_consts":
             continue
         if name == "co_consts":
-            value = [parts(it, True) if isinstance(it, types.CodeType) else (type(it), repr(it)) for it in value]
+            value = [parts(it, True) if isinstance(it, types.CodeType) else (type(it), shown(it)) for it in value]
         found.append((name, value))
     return found + [list(code.co_positions())] * places
+
+def shown(value):
+    # The order in a set follows the hash seed, and how it came about.
+    return sorted(map(repr, value)) if isinstance(value, frozenset) else repr(value)
 
 def edits(count):
     for path in sorted(glob.glob(os.path.dirname(os.__file__) + "/*.py")):
@@ -61,6 +65,7 @@ fn check(helpers: &Bound<'_, PyModule>, before: &str, after: &str) -> Checked {
     let compile = builtins.getattr("compile").expect("there");
     let whole = |text: &str| compile.call1((text, "m.py", "exec")).expect("valid");
     let reading = Reading {
+        text: None,
         code: whole(before).unbind(),
         outline: Outline::parse(before).expect("valid"),
         kept: Kept::default(),
