@@ -76,6 +76,40 @@ fn a_module_that_a_thread_imports_late_reruns_with_what_it_reads() {
 }
 
 #[test]
+fn a_module_that_only_a_function_imports_by_now_is_new_when_it_does() {
+    let ask = "import os, threading, time\n\
+        def work():\n\
+        \x20   while True:\n\
+        \x20       if os.path.exists('ask'):\n\
+        \x20           import lazy\n\
+        \x20           os.remove('ask')\n\
+        \x20           print('lazy has', lazy.X, flush=True)\n\
+        \x20       time.sleep(0.01)\n\
+        threading.Thread(target=work, daemon=True).start()\n";
+    let project = Project::new(&[
+        ("lazy.py", "X = 1\n"),
+        ("ask.py", ask),
+        ("main.py", "import ask, lazy\nprint('V', lazy.X)\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1");
+    hmr.save("main.py", "import ask\nprint('V')\n")
+        .expect(&["main"], &["V"]);
+
+    // No run that could be reported: nobody alive imports it.
+    project.save("lazy.py", "X = 2\nprint('lazy ran', flush=True)\n");
+    hmr.save("main.py", "import ask\nprint('W')\n")
+        .expect(&["main"], &["W"]);
+    project.save("ask", "");
+    hmr.wait_stdout("lazy ran");
+    hmr.wait_stdout("lazy has 2");
+    // From now on it belongs to the program.
+    hmr.save("lazy.py", "X = 3\n").expect(&["lazy"], &[]);
+    project.save("ask", "");
+    hmr.wait_stdout("lazy has 3");
+}
+
+#[test]
 fn circular_imports_settle_after_one_of_them_failed_and_was_fixed() {
     let project = Project::new(&[
         ("a.py", "X = 1\nimport b\n"),

@@ -90,6 +90,8 @@ pub(super) struct State {
     pub(super) order_changed: bool,
     /// The modules that an import did not find.
     pub(super) missing: Vec<ModuleId>,
+    /// The modules that have been marked and that nobody alive imported then; see [`release`].
+    pub(super) unused: BTreeSet<ModuleId>,
     /// What was read besides modules.
     pub(super) inputs: Inputs,
     /// Objects that a run changed in place. A module that holds one and runs after that has changed,
@@ -152,7 +154,7 @@ impl State {
     }
 
     /// The modules that have been marked and that the program still uses. What it does not use stays
-    /// marked, and runs when it is imported again.
+    /// marked, and is noted as [unused](Self::unused).
     pub(super) fn take_waiting(&mut self) -> Vec<ModuleId> {
         let mut waiting = Vec::new();
         while let Some(node) = self.graph.core().next_queued() {
@@ -161,8 +163,11 @@ impl State {
         // Most have settled since, each before somebody who read it.
         waiting.retain(|&id| self.graph.state(id) != NodeState::Clean);
         let mut known = FxHashMap::default();
-        waiting.retain(|&id| self.is_alive_by(id, &mut known));
-        waiting
+        let (alive, unused) = waiting
+            .into_iter()
+            .partition(|&id| self.is_alive_by(id, &mut known));
+        self.unused.extend::<Vec<_>>(unused);
+        alive
     }
 
     /// The objects changed in place, if nothing that may hold one has still to run: then everybody

@@ -77,39 +77,17 @@ fn remove(engine: &'static Engine, py: Python<'_>, id: ModuleId) -> Vec<ModuleNa
     let mut removed = Vec::new();
     let below = engine.state().graph.below(&name);
     for id in below {
-        let released = {
+        {
             let mut state = engine.state();
             if !std::mem::replace(&mut state.slots[id.index()].missing, true) {
                 state.missing.push(id);
             }
-            state.graph.module_changed(id);
-            state.release(id)
-        };
-        if let Some((object, ..)) = &released {
-            let name = engine.state().graph.name(id).clone();
-            engine.dispose(py, id);
-            forgive(py, forget_module(py, &name, object.bind(py)));
-            removed.push(name);
+        }
+        if engine.unload(py, id) {
+            removed.push(engine.state().graph.name(id).clone());
         }
     }
     removed
-}
-
-fn forget_module(py: Python<'_>, name: &ModuleName, object: &Bound<'_, PyModule>) -> PyResult<()> {
-    let modules = sys_modules(py);
-    let found = modules.get_item(name.as_str())?;
-    if found.is_some_and(|found| found.is(object)) {
-        modules.del_item(name.as_str())?;
-    }
-    if let Some(parent) = name.parent()
-        && let Some(parent) = modules.get_item(parent)?
-        && parent
-            .getattr_opt(name.tail())?
-            .is_some_and(|child| child.is(object))
-    {
-        parent.delattr(name.tail())?;
-    }
-    Ok(())
 }
 
 /// The loaded modules that an import would now find in another file. Only those that one of `files`

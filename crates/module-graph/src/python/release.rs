@@ -1,8 +1,11 @@
-//! Modules that the program has dropped.
+//! Modules that the program has dropped, and such as it uses no more.
 //!
 //! The engine holds a module so that it can run again. One that nobody else holds, and that imports
 //! find no more, goes as it would under plain Python, only later: each new module has two others
 //! looked at, each update a thousand.
+//!
+//! A module that is out of date and that nobody alive imports does not run: a cold start would not run
+//! it either. It goes at once, so that a function that imports it later finds it new.
 //!
 //! Kept true: what is let go is dropped without the lock, for that runs Python code.
 #![expect(
@@ -13,6 +16,8 @@
 use std::sync::Arc;
 
 use pyo3::{ffi, prelude::*, types::PyModule};
+
+use hmr_signals::graph::State as NodeState;
 
 use super::{
     engine::{Engine, State},
@@ -76,6 +81,78 @@ impl Engine {
             drop(released);
         }
     }
+}
+
+impl State {
+    /// The modules that have been marked, that nobody alive imports and that are loaded still. None
+    /// while a module that failed waits: what its next run will import is not known.
+    fn take_unused(&mut self) -> Vec<ModuleId> {
+        if self.failed.iter().any(|&id| self.is_alive(id)) {
+            return Vec::new();
+        }
+        let noted = std::mem::take(&mut self.unused);
+        let is_unused = |id: &ModuleId| {
+            let is_outdated =
+                matches!(self.graph.state(*id), NodeState::Pending | NodeState::Dirty);
+            is_outdated
+                && self.slots[id.index()].object.is_some()
+                && !self.is_alive(*id)
+                && !self.has_live_submodule(*id)
+        };
+        noted.into_iter().filter(is_unused).collect()
+    }
+
+    /// CPython does not tell that an import of a loaded submodule has asked for the package.
+    fn has_live_submodule(&self, package: ModuleId) -> bool {
+        let below = self.graph.below(self.graph.name(package));
+        let is_loaded = |id: ModuleId| self.slots[id.index()].object.is_some();
+        below
+            .into_iter()
+            .any(|id| id != package && is_loaded(id) && self.is_alive(id))
+    }
+}
+
+impl Engine {
+    /// Takes modules that are out of date and that nobody alive imports out of the program.
+    pub(super) fn let_go_of_unused(&self, py: Python<'_>) {
+        let unused = self.state().take_unused();
+        for id in unused {
+            self.unload(py, id);
+        }
+    }
+
+    /// Takes one module out of the program, as if it had never been imported. Whoever imports it is
+    /// told. Returns whether it was loaded.
+    pub(super) fn unload(&self, py: Python<'_>, id: ModuleId) -> bool {
+        let (name, released) = {
+            let mut state = self.state();
+            state.graph.module_changed(id);
+            (state.graph.name(id).clone(), state.release(id))
+        };
+        let Some((object, ..)) = &released else {
+            return false;
+        };
+        self.dispose(py, id);
+        forgive(py, forget_module(py, &name, object.bind(py)));
+        true
+    }
+}
+
+fn forget_module(py: Python<'_>, name: &ModuleName, object: &Bound<'_, PyModule>) -> PyResult<()> {
+    let modules = sys_modules(py);
+    let found = modules.get_item(name.as_str())?;
+    if found.is_some_and(|found| found.is(object)) {
+        modules.del_item(name.as_str())?;
+    }
+    if let Some(parent) = name.parent()
+        && let Some(parent) = modules.get_item(parent)?
+        && parent
+            .getattr_opt(name.tail())?
+            .is_some_and(|child| child.is(object))
+    {
+        parent.delattr(name.tail())?;
+    }
+    Ok(())
 }
 
 fn is_found_by_imports(py: Python<'_>, name: &ModuleName) -> bool {

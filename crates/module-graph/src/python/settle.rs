@@ -90,6 +90,7 @@ fn settle_all(engine: &'static Engine, py: Python<'_>) {
         engine.state().graph.invalidate(entry);
         batch.settle(entry);
     }
+    engine.let_go_of_unused(py);
 }
 
 /// Makes one module up to date, if it waits.
