@@ -94,3 +94,19 @@ fn a_package_that_failed_at_first_has_the_submodules_that_did_not() {
     hmr.save("pkg/bad.py", "")
         .expect(&["pkg.bad", "pkg", "main"], &["V 1"]);
 }
+
+#[test]
+fn a_submodule_that_runs_again_in_the_batch_that_mends_its_package_is_there() {
+    let project = Project::new(&[
+        ("pkg/__init__.py", "import pkg.good\nimport pkg.bad\n"),
+        ("pkg/good.py", "X = int(open('n').read())\n"),
+        ("pkg/bad.py", "Y = 1 // int(open('n').read())\n"),
+        ("n", "0"),
+        ("main.py", "import pkg\nprint('V', pkg.good.X)\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stderr("the failure", |line| line.contains("ZeroDivisionError"));
+
+    hmr.save("n", "1")
+        .expect(&["pkg.good", "pkg.bad", "pkg", "main"], &["V 1"]);
+}

@@ -76,6 +76,8 @@ pub(super) struct State {
     pub(super) edited: FxHashSet<ModuleId>,
     /// How often each module ran in it.
     pub(super) runs: FxHashMap<ModuleId, u32>,
+    /// The modules that were imported in it, having not been loaded.
+    pub(super) imported: FxHashSet<ModuleId>,
     /// The modules whose last run raised.
     pub(super) failed: Vec<ModuleId>,
     /// The files that turned out to hold what they held before.
@@ -116,6 +118,7 @@ pub(super) struct Batch {
     update: Update,
     edited: FxHashSet<ModuleId>,
     runs: FxHashMap<ModuleId, u32>,
+    imported: FxHashSet<ModuleId>,
     rewritten: Vec<PathBuf>,
     interrupted: bool,
 }
@@ -131,6 +134,7 @@ impl State {
             update: std::mem::take(&mut self.update),
             edited: std::mem::take(&mut self.edited),
             runs: std::mem::take(&mut self.runs),
+            imported: std::mem::take(&mut self.imported),
             rewritten: std::mem::take(&mut self.rewritten),
             interrupted: std::mem::take(&mut self.interrupted),
         }
@@ -140,6 +144,7 @@ impl State {
         self.update = batch.update;
         self.edited = batch.edited;
         self.runs = batch.runs;
+        self.imported = batch.imported;
         self.rewritten = batch.rewritten;
         self.interrupted = batch.interrupted;
     }

@@ -66,7 +66,7 @@ impl Engine {
             let below = state.graph.below(name).into_iter();
             let below = below.filter(|&id| state.graph.name(id).parent() == Some(name.as_str()));
             // As under plain Python, it stays without those that this very batch has loaded.
-            let below = below.filter(|&id| state.runs_of(id) == 0);
+            let below = below.filter(|id| !state.imported.contains(id));
             let object =
                 |id: ModuleId| Some(state.slots[id.index()].object.as_ref()?.clone_ref(py));
             below

@@ -66,6 +66,7 @@ impl Engine {
                 None => state.slots[id.index()].is_root = true,
             }
             state.slots[id.index()].source = Some(FileStamp::of(source.as_ref()));
+            state.imported.insert(id);
         }
         let run = self.run(py, id, Caller::Importlib, || {
             if self.runs_statements()
