@@ -44,6 +44,11 @@ impl ModuleName {
         Self(Self::MAIN.into())
     }
 
+    /// Whether this is the name of the program's entry.
+    pub fn is_main(&self) -> bool {
+        self.as_str() == Self::MAIN
+    }
+
     /// The whole dotted name.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -30,8 +30,8 @@ use crate::{ModuleId, ModuleName, Read, Reason, Update};
 #[derive(Debug, Default)]
 pub(super) struct EntryRun {
     pub(super) tracking: Tracking,
-    /// It is being asked to end, to run again.
-    is_restarting: bool,
+    /// It is being asked to end, or has ended, to run again.
+    pub(super) is_restarting: bool,
     /// An update is under way, and the entry does not run inside of it.
     is_updating: bool,
 }

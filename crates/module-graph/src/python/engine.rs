@@ -199,9 +199,8 @@ impl State {
 
     /// The same, for many modules in turn: `known` has the answers so far.
     fn is_alive_by(&self, id: ModuleId, known: &mut FxHashMap<ModuleId, bool>) -> bool {
-        let is_root = |id: ModuleId| {
-            self.slots[id.index()].is_root || self.graph.name(id).as_str() == ModuleName::MAIN
-        };
+        let is_root =
+            |id: ModuleId| self.slots[id.index()].is_root || self.graph.name(id).is_main();
         // Each module with the one through which it was reached: what is between it and `id`.
         let mut reached_by = FxHashMap::from_iter([(id, id)]);
         let mut pending = vec![id];

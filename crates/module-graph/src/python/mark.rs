@@ -71,7 +71,7 @@ fn retry(engine: &'static Engine) {
 /// it is a package. The entry stays: there is nothing to go on with without it.
 fn remove(engine: &'static Engine, py: Python<'_>, id: ModuleId) -> Vec<ModuleName> {
     let name = engine.state().graph.name(id).clone();
-    if name.as_str() == ModuleName::MAIN {
+    if name.is_main() {
         return Vec::new();
     }
     let mut removed = Vec::new();
@@ -101,7 +101,7 @@ fn replaced(engine: &'static Engine, py: Python<'_>, files: &[PathBuf]) -> Vec<M
             let name = state.graph.name(id);
             if let Some(path) = state.graph.path(id)
                 && path != file
-                && name.as_str() != ModuleName::MAIN
+                && !name.is_main()
                 && state.slots[id.index()].object.is_some()
             {
                 loaded.push((id, name.clone(), path.to_path_buf()));

@@ -578,7 +578,7 @@ impl Engine {
     }
 
     pub(super) fn is_entry(&self, id: ModuleId) -> bool {
-        self.state().graph.name(id).as_str() == ModuleName::MAIN
+        self.state().graph.name(id).is_main()
     }
 
     pub(super) fn namespace<'py>(

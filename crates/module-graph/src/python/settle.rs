@@ -143,7 +143,7 @@ impl Batch<'_> {
         } else if !data.is_empty() {
             Reason::Data(data)
         } else if state.entry_run.tracking == Tracking::EndedSealed
-            && state.graph.name(module).as_str() == ModuleName::MAIN
+            && state.graph.name(module).is_main()
         {
             Reason::Untracked
         } else {
@@ -185,12 +185,14 @@ impl State {
         self.runs.get(&module).copied().unwrap_or(0)
     }
 
-    /// Whether the module may run in this batch, and once more. One that raised waits for the next.
+    /// Whether the module may run in this batch, and once more. One that raised waits for the next, and
+    /// an entry that has ended to run again for [`Engine::run_entry_again`].
     pub(super) fn may_run(&self, module: ModuleId) -> bool {
         let runs = self.runs_of(module);
-        !self.interrupted
-            && runs < RUNS_PER_BATCH
-            && !(runs > 0 && self.slots[module.index()].failed)
+        let waits_for_restart = self.entry_run.is_restarting && self.graph.name(module).is_main();
+        let waits_for_next_save = runs > 0 && self.slots[module.index()].failed;
+        let is_held = self.interrupted || waits_for_restart || waits_for_next_save;
+        !is_held && runs < RUNS_PER_BATCH
     }
 }
 
