@@ -97,3 +97,23 @@ fn a_thread_of_a_load_is_as_under_python() {
     let mut hmr = Hmr::start(&project, &["main.py"]);
     hmr.wait_stdout(&plain[0]);
 }
+
+#[test]
+fn daemon_threads_do_not_keep_the_program_from_ending() {
+    // CPython ends them in the middle of what they do: where they wait for its lock.
+    for work in ["m.f()", "os.stat('.')", "os.path.exists('nowhere')"] {
+        let main = format!(
+            "import m, os, threading, time\n\
+             def work():\n    while True:\n        {work}\n        time.sleep(0.0001)\n\
+             for _ in range(4):\n    threading.Thread(target=work, daemon=True).start()\nprint('V')\n"
+        );
+        let project = Project::new(&[("m.py", "def f():\n    return 1\n"), ("main.py", &main)]);
+        for _ in 0..3 {
+            let mut hmr = Hmr::start(&project, &["main.py"]);
+            hmr.wait_stdout("V");
+            hmr.interrupt();
+            let (status, _) = hmr.exit();
+            assert_eq!(status.code(), Some(0), "{work}: {status}\n{}", hmr.log());
+        }
+    }
+}

@@ -12,7 +12,10 @@
     reason = "a function that is bound to another one can only be made through the C API"
 )]
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    mem::transmute,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use pyo3::{
     ffi,
@@ -111,22 +114,44 @@ fn register(
     Ok(())
 }
 
+/// CPython ends a daemon thread at exit by `pthread_exit`, also while it waits in one of these: that
+/// unwinds the frames, and must get through.
+type StandIn = unsafe extern "C-unwind" fn(
+    *mut ffi::PyObject,
+    *const *mut ffi::PyObject,
+    ffi::Py_ssize_t,
+    *mut ffi::PyObject,
+) -> *mut ffi::PyObject;
+
+unsafe extern "C-unwind" {
+    /// pyo3's own declaration is of a function that is never unwound.
+    fn PyObject_Vectorcall(
+        function: *mut ffi::PyObject,
+        arguments: *const *mut ffi::PyObject,
+        count: usize,
+        names: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject;
+}
+
 /// A C function that is bound to `original` and looks like it.
 fn stand_in<'py>(original: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, PyAny>> {
     let py = original.py();
-    let call = match name {
+    let call: StandIn = match name {
         "stat" => stat,
         _ => probe,
     };
     // SAFETY: `original` is a C function, checked by the caller. The definition is never freed, for
     // the new function may live for ever; its name and text are those of the original's, which is
-    // static. The result is a new reference or null.
+    // static. It is C that calls through the pointer, which says nothing of unwinding. The result is a
+    // new reference or null.
     unsafe {
         let of_original = (*original.as_ptr().cast::<ffi::PyCFunctionObject>()).m_ml;
         let definition = Box::leak(Box::new(ffi::PyMethodDef {
             ml_name: (*of_original).ml_name,
             ml_meth: ffi::PyMethodDefPointer {
-                PyCFunctionFastWithKeywords: call,
+                PyCFunctionFastWithKeywords: transmute::<StandIn, ffi::PyCFunctionFastWithKeywords>(
+                    call,
+                ),
             },
             ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
             ml_doc: (*of_original).ml_doc,
@@ -137,7 +162,7 @@ fn stand_in<'py>(original: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py
     }
 }
 
-unsafe extern "C" fn stat(
+unsafe extern "C-unwind" fn stat(
     original: *mut ffi::PyObject,
     arguments: *const *mut ffi::PyObject,
     count: ffi::Py_ssize_t,
@@ -158,7 +183,7 @@ unsafe extern "C" fn stat(
     }
 }
 
-unsafe extern "C" fn probe(
+unsafe extern "C-unwind" fn probe(
     original: *mut ffi::PyObject,
     arguments: *const *mut ffi::PyObject,
     count: ffi::Py_ssize_t,
@@ -175,14 +200,14 @@ unsafe extern "C" fn probe(
     }
 }
 
-unsafe fn call(
+unsafe extern "C-unwind" fn call(
     original: *mut ffi::PyObject,
     arguments: *const *mut ffi::PyObject,
     count: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     // SAFETY: the arguments are passed on as they came; their number is not negative.
-    unsafe { ffi::PyObject_Vectorcall(original, arguments, count.unsigned_abs(), names) }
+    unsafe { PyObject_Vectorcall(original, arguments, count.unsigned_abs(), names) }
 }
 
 /// Notes the path that is the first argument, or the one that is called `path`.

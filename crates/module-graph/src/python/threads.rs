@@ -10,6 +10,8 @@
     reason = "called for each attribute read, below what pyo3 can express"
 )]
 
+mod helping;
+
 use std::{
     cell::RefCell,
     sync::{
@@ -128,41 +130,35 @@ fn start(
     };
     let mut arguments: Vec<_> = arguments.iter().collect();
     if let Some(function) = arguments.first_mut().filter(|it| it.is_callable()) {
-        let helped = function.clone().unbind();
-        let helping = PyCFunction::new_closure(py, None, None, move |args, options| {
-            help(&helped, &ticket, args, options)
-        })?;
-        *function = helping.into_any();
+        *function = helping::function(function, ticket)?;
     }
     original.call(py, PyTuple::new(py, arguments)?, options)
 }
 
-/// What a thread runs that a load has started.
-fn help(
-    function: &Py<PyAny>,
-    ticket: &Arc<Ticket>,
-    arguments: &Bound<'_, PyTuple>,
-    options: Option<&Bound<'_, PyDict>>,
-) -> PyResult<Py<PyAny>> {
-    let py = arguments.py();
-    ticket.join();
-    HELPER.set(Some(Helper {
-        ticket: Arc::clone(ticket),
-        seen: FxHashSet::default(),
-        reads: Vec::new(),
-        executed: Vec::new(),
-        known: FxHashSet::default(),
-    }));
-    let result = function.call(py, arguments, options);
-    // No lock and no borrow is held while what the helper holds is dropped.
-    if let Some(helper) = HELPER.take() {
-        helper.hand_over(py);
-    }
-    ticket.leave();
-    result
-}
-
 impl Helper {
+    /// This thread helps the run that the ticket is for.
+    fn begin(ticket: &Arc<Ticket>) {
+        ticket.join();
+        let helper = Self {
+            ticket: Arc::clone(ticket),
+            seen: FxHashSet::default(),
+            reads: Vec::new(),
+            executed: Vec::new(),
+            known: FxHashSet::default(),
+        };
+        HELPER.set(Some(helper));
+    }
+
+    /// What this thread was started for is done.
+    fn end(py: Python<'_>) {
+        // No lock and no borrow is held while what the helper holds is dropped.
+        if let Some(helper) = HELPER.take() {
+            let ticket = Arc::clone(&helper.ticket);
+            helper.hand_over(py);
+            ticket.leave();
+        }
+    }
+
     /// Gives the load what the thread has done, if it still runs.
     fn hand_over(self, py: Python<'_>) {
         let Some(engine) = Engine::get().filter(|_| self.ticket.is_open()) else {

@@ -19,13 +19,15 @@ struct InterpreterFrame {
     // More follows; it is never made here, only looked at.
 }
 
-type EvalFrame = unsafe extern "C" fn(
+/// CPython ends daemon threads at exit by `pthread_exit`, which unwinds their frames: it must get
+/// through, so there is nothing to drop in ours. An `extern "C"` one would abort the process.
+type EvalFrame = unsafe extern "C-unwind" fn(
     *mut ffi::PyThreadState,
     *mut InterpreterFrame,
     c_int,
 ) -> *mut ffi::PyObject;
 
-unsafe extern "C" {
+unsafe extern "C-unwind" {
     fn _PyEval_EvalFrameDefault(
         thread: *mut ffi::PyThreadState,
         frame: *mut InterpreterFrame,
@@ -76,7 +78,7 @@ fn replace(old: EvalFrame, new: EvalFrame) {
     }
 }
 
-unsafe extern "C" fn eval_frame(
+unsafe extern "C-unwind" fn eval_frame(
     thread: *mut ffi::PyThreadState,
     frame: *mut InterpreterFrame,
     throw: c_int,
