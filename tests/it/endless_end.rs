@@ -48,6 +48,45 @@ fn f10_one_ctrl_c_ends_the_program_after_reloads_and_restarts() {
     }
 }
 
+/// Programs that handle Ctrl-C themselves, and the status with which they end by it. They show a value
+/// late: it takes up to half a second to see that they do.
+const HANDLERS: [(&str, i32); 3] = [
+    (
+        "import m, time\ntry:\n    time.sleep(1.2)\n    print('V', m.X, flush=True)\n    while True:\n        time.sleep(0.01)\n\
+         except KeyboardInterrupt:\n    print('bye', flush=True)\n",
+        0,
+    ),
+    (
+        "import m, signal, sys, time\nsignal.signal(signal.SIGINT, lambda *_: sys.exit(3))\n\
+         time.sleep(1.2)\nprint('V', m.X, flush=True)\nwhile True:\n    time.sleep(0.01)\n",
+        3,
+    ),
+    (
+        "import asyncio, m, signal\nasync def main():\n    end = asyncio.Event()\n    \
+         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, end.set)\n    \
+         await asyncio.sleep(1.2)\n    print('V', m.X, flush=True)\n    await end.wait()\nasyncio.run(main())\n",
+        0,
+    ),
+];
+
+#[test]
+fn f10_ctrl_c_ends_hmr_too_when_the_program_handles_it() {
+    for (main, wanted) in HANDLERS {
+        for restarts in [false, true] {
+            let project = Project::new(&[("m.py", "X = 1\n"), ("main.py", main)]);
+            let mut hmr = Hmr::start(&project, &["main.py"]);
+            hmr.wait_stdout("V 1");
+            if restarts {
+                hmr.save_until("m.py", "X = 2\n", "V 2");
+            }
+            hmr.interrupt();
+            let (status, _) = hmr.exit();
+            assert_eq!(status.code(), Some(wanted), "{main}\n{}", hmr.log());
+            assert!(!hmr.log().contains("watching"), "{}", hmr.log());
+        }
+    }
+}
+
 #[test]
 fn f10_a_second_ctrl_c_ends_a_program_that_takes_long_to_end() {
     let main = "import time\ntry:\n    print('V', flush=True)\n    while True: time.sleep(0.01)\nfinally:\n    print('ending', flush=True)\n    \

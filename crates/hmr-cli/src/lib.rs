@@ -1,11 +1,11 @@
 //! The `hmr` command as a library.
 #![doc = include_str!("../README.md")]
-#![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used)]
 
 pub mod api;
 pub mod args;
 pub mod config;
+mod ctrl_c;
 pub mod interpreter;
 mod interrupt;
 mod listeners;

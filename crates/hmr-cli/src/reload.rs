@@ -21,11 +21,7 @@ use pyo3::{
 };
 
 use crate::{
-    report::Reporter,
-    restart::{self, Restart},
-    running::Running,
-    saves::Saves,
-    termination, wake,
+    ctrl_c, report::Reporter, restart::Restart, running::Running, saves::Saves, termination, wake,
     watching::Watching,
 };
 
@@ -81,7 +77,7 @@ impl Reloads {
         let reloaded = self.reload_all(py);
         self.is_busy.store(false, Ordering::Release);
         if reloaded? {
-            restart::interrupt(py)?;
+            ctrl_c::imitate(py)?;
         }
         Ok(())
     }

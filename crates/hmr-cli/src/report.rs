@@ -260,8 +260,8 @@ pub fn end(py: Python<'_>, error: &PyErr) -> u8 {
     end_with(&exit)
 }
 
-/// The end of a child process that the program forked: as under python.
-pub fn end_of_child(update: &Update) -> u8 {
+/// The end of a program with which the process ends too: as under python.
+pub fn end_of_program(update: &Update) -> u8 {
     Reporter::tracebacks(update);
     match &update.exit {
         Some(exit) => end_with(exit),

@@ -68,13 +68,6 @@ impl Restart {
     }
 }
 
-/// Does what Ctrl-C does. Raises what the handler of that raises.
-pub(crate) fn interrupt(py: Python<'_>) -> PyResult<()> {
-    let signal = py.import("_signal")?;
-    signal.call_method1("raise_signal", (signal.getattr("SIGINT")?,))?;
-    py.check_signals()
-}
-
 /// Clears away what the last run has left behind. Its frames have gone by now, but circles of objects,
 /// and what they keep open, only go with a collection.
 pub(crate) fn clear_up(py: Python<'_>) -> PyResult<()> {

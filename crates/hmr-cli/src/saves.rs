@@ -18,6 +18,7 @@ use hmr_watcher::{Batch, Change, Watcher};
 use pyo3::prelude::*;
 
 use crate::{
+    ctrl_c,
     interrupt::Interrupt,
     reload::Reloads,
     wake::{self, Sleeper, Waker},
@@ -33,6 +34,8 @@ const LONGEST: Duration = Duration::from_millis(500);
 pub(crate) struct Saves {
     waiting: Mutex<Vec<PathBuf>>,
     has_ended: AtomicBool,
+    /// The main thread waits for a save. It stops doing so before it takes one.
+    is_idle: AtomicBool,
 }
 
 impl Saves {
@@ -90,7 +93,11 @@ impl Receiver {
             if !files.is_empty() {
                 return Ok(files);
             }
-            self.sleeper.sleep(py)?;
+            let is_idle = &self.reloads.saves.is_idle;
+            is_idle.store(true, Ordering::Release);
+            let slept = self.sleeper.sleep(py);
+            is_idle.store(false, Ordering::Release);
+            slept?;
         }
     }
 
@@ -120,6 +127,9 @@ fn receive(watcher: &Watcher, reloads: &Reloads, mut waker: Waker, interrupt: &I
             pause = None;
         }
         let is_running = reloads.engine.is_entry_running();
+        if is_running {
+            ctrl_c::watch();
+        }
         if is_running && reloads.running.is_long() {
             // Nobody else looks after what a program has begun to use that does not end.
             reloads.saves.add(reloads.watch_more());
@@ -130,7 +140,9 @@ fn receive(watcher: &Watcher, reloads: &Reloads, mut waker: Waker, interrupt: &I
             }
         }
         let is_expected = reloads.says_how_it_goes(is_running);
-        pause = (is_running || is_expected || reloads.saves.are_waiting())
+        // Whoever is not idle may be about to run the entry.
+        let is_idle = reloads.saves.is_idle.load(Ordering::Acquire);
+        pause = (!is_idle || is_expected || reloads.saves.are_waiting())
             .then(|| pause.map_or(REMINDER, |last: Duration| LONGEST.min(last * 2)));
     }
 }

@@ -17,6 +17,7 @@ use pyo3::prelude::*;
 
 use crate::{
     config::Config,
+    ctrl_c,
     interrupt::Interrupt,
     reload::{Reloads, flush_output},
     report::{self, Reporter},
@@ -92,19 +93,21 @@ impl Session {
         let reloads = &self.reloads;
         let engine = reloads.engine;
         let (entry, arguments) = (self.config.entry.clone(), &self.config.arguments);
+        let mut presses = ctrl_c::presses();
         let first = reloads
             .running
             .during(Vec::new(), || engine.run_entry(py, entry, arguments))?;
-        if let Some(status) = self.end_of_run(py, &first, Shown::Failures) {
+        if let Some(status) = self.end_of_run(py, &first, Shown::Failures, presses) {
             return Ok(status);
         }
         let mut late = Vec::new();
         loop {
             if reloads.restart.take() {
                 forgive(py, restart::clear_up(py));
+                presses = ctrl_c::presses();
                 let run = || engine.run_entry_again(py);
                 let update = reloads.running.during(Vec::new(), run);
-                if let Some(status) = self.end_of_run(py, &update, Shown::Failures) {
+                if let Some(status) = self.end_of_run(py, &update, Shown::Failures, presses) {
                     return Ok(status);
                 }
                 continue;
@@ -129,20 +132,31 @@ impl Session {
         if files.is_empty() {
             return None;
         }
+        let presses = ctrl_c::presses();
         let update = self.reloads.reload_idle(py, files);
-        self.end_of_run(py, &update, Shown::All)
+        self.end_of_run(py, &update, Shown::All, presses)
     }
 
-    /// The entry does not run any more: shows what it did. Returns the status if `hmr` is to end too.
-    fn end_of_run(&self, py: Python<'_>, update: &Update, shown: Shown) -> Option<u8> {
+    /// The entry does not run any more: shows what it did. Returns the status if `hmr` is to end too:
+    /// Ctrl-C, which had been pressed so many times before, ends both.
+    fn end_of_run(
+        &self,
+        py: Python<'_>,
+        update: &Update,
+        shown: Shown,
+        presses: usize,
+    ) -> Option<u8> {
         if let Err(error) = flush_output(py) {
             return Some(report::end(py, &error));
         }
         if self.reloads.is_child() {
-            return Some(report::end_of_child(update));
+            return Some(report::end_of_program(update));
         }
         if termination::is_asked() {
             return Some(INTERRUPTED);
+        }
+        if ctrl_c::presses() > presses && ended_well(update) {
+            return Some(report::end_of_program(update));
         }
         match shown {
             Shown::All if !self.reloads.restart.is_under_way() => {
@@ -160,6 +174,16 @@ enum Shown {
     All,
     /// A run that went well is no news.
     Failures,
+}
+
+/// Whether the entry has run to its end, or has asked to exit.
+fn ended_well(update: &Update) -> bool {
+    let is_entry = |name: &ModuleName| name.is_main();
+    update.reran.iter().any(|rerun| is_entry(&rerun.module))
+        && !update
+            .failures
+            .iter()
+            .any(|failure| is_entry(&failure.module))
 }
 
 fn was_interrupted(update: &Update) -> bool {
