@@ -7,6 +7,7 @@
 //! once went wrong, without a number. `tidy` looks at the source tree instead and starts nothing.
 
 mod calls;
+mod color;
 mod comeback;
 mod comments;
 mod corners;
@@ -42,3 +43,4 @@ mod state;
 mod statements;
 mod threads;
 mod tidy;
+mod voice;

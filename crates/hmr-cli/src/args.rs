@@ -27,6 +27,10 @@ pub struct Args {
     #[arg(long, conflicts_with = "quiet")]
     pub timings: bool,
 
+    /// When to write in colour [default: auto]
+    #[arg(long, value_enum, value_name = "WHEN", env = "HMR_COLOR")]
+    pub color: Option<Color>,
+
     /// How much of a module runs again when it must [default: module]
     #[arg(long, value_enum, env = "HMR_GRANULARITY")]
     pub granularity: Option<Granularity>,
@@ -47,6 +51,17 @@ pub struct Args {
         hide = true
     )]
     pub program: Vec<OsString>,
+}
+
+/// When to write in colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, and not if `NO_COLOR` is set
+    Auto,
+    /// Wherever it goes
+    Always,
+    /// Not at all
+    Never,
 }
 
 /// How much of a module runs again when it must.

@@ -10,6 +10,7 @@ use hmr_module_graph::{python::Entry, statements::Granularity};
 
 use crate::{
     args::{self, Args},
+    report,
     settings::Settings,
 };
 
@@ -26,6 +27,8 @@ pub struct Config {
     pub roots: Vec<PathBuf>,
     /// How much of a module runs again when it must.
     pub granularity: Granularity,
+    /// Write in colour.
+    pub color: bool,
     /// Report nothing but errors.
     pub quiet: bool,
     /// Report what the time of a reload went into.
@@ -63,6 +66,11 @@ impl Args {
                 Some(args::Granularity::Module) => Granularity::Module,
                 Some(args::Granularity::Statement) => Granularity::Statement,
                 None => settings.granularity.unwrap_or_default(),
+            },
+            color: match self.color {
+                Some(args::Color::Always) => true,
+                Some(args::Color::Never) => false,
+                Some(args::Color::Auto) | None => report::is_colored(),
             },
             quiet: self.quiet,
             timings: self.timings,

@@ -47,6 +47,7 @@ impl Session {
         let roots = Roots::new(py, config.roots.clone())?;
         let engine = Engine::install(py, roots)?;
         engine.set_granularity(config.granularity);
+        engine.set_color(config.color);
         let code_readers = config.settings.code_readers.iter().cloned();
         engine.set_rules(Rules::default().with_code_readers(code_readers));
         let folder = config
@@ -55,13 +56,7 @@ impl Session {
             .unwrap_or_else(|_| config.folder.clone());
         let entry = config.entry.to_string();
         let watching = without_signals(py, || py.detach(|| Watching::start(folder, &entry)))??;
-        let reporter = Reporter {
-            label: config.entry.label(),
-            program: config.entry.to_string(),
-            folder: std::env::current_dir().unwrap_or_else(|_| config.folder.clone()),
-            quiet: config.quiet,
-            timings: config.timings,
-        };
+        let reporter = Reporter::new(&config);
         let reloads = Arc::new(Reloads::new(engine, reporter, watching));
         Ok(Self { config, reloads })
     }

@@ -60,7 +60,20 @@ impl fmt::Display for Reason {
 /// `reran services.mail: it read config.SMTP_HOST`
 impl fmt::Display for Rerun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "reran {}: {}", self.module, self.reason)
+        write!(f, "reran {}", Step(self))
+    }
+}
+
+/// `config: it was edited (changed HOST)`
+struct Step<'a>(&'a Rerun);
+
+impl fmt::Display for Step<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.module, self.0.reason)?;
+        match &self.0.cause {
+            Some(cause) => write!(f, " ({cause})"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -81,7 +94,7 @@ impl fmt::Display for Chain<'_> {
         for (index, step) in self.0.iter().enumerate() {
             match index {
                 0 => write!(f, "{step}")?,
-                _ => write!(f, "; {}: {}", step.module, step.reason)?,
+                _ => write!(f, "; {}", Step(step))?,
             }
         }
         Ok(())

@@ -8,7 +8,10 @@ use std::{
     collections::BTreeSet,
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -43,7 +46,10 @@ use super::{
     stamp::FileStamp,
     threads,
 };
-use crate::{ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Spent, Update, plan::Rules};
+use crate::{
+    ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Spent, Update,
+    plan::{Cause, Rules},
+};
 
 static ENGINE: OnceLock<Engine> = OnceLock::new();
 
@@ -60,6 +66,7 @@ pub struct Engine {
     /// `importlib`'s own way to call what may raise; see [`Caller`](super::run::Caller).
     pub(super) call: Py<PyAny>,
     pub(super) by_statement: AtomicBool,
+    in_color: AtomicBool,
 }
 
 /// What changes while the program runs.
@@ -288,6 +295,8 @@ pub(super) struct Slot {
     pub(super) statements_kept: usize,
     /// Its last run ended by `SystemExit`.
     pub(super) has_exited: bool,
+    /// Why its edit, which waits for the run, could not be patched.
+    pub(super) cause: Option<Cause>,
     /// What it has left out should have run.
     pub(super) has_kept_wrongly: bool,
     /// The units of its own that its last run executed.
@@ -314,8 +323,8 @@ pub(super) struct Slot {
     pub(super) failed: bool,
     /// Its place in circular imports.
     pub(super) circle: Circle,
-    /// The traceback of the last failure.
-    shown: String,
+    /// The traceback of the last run, if that failed.
+    pub(super) shown: String,
 }
 
 impl fmt::Debug for Engine {
@@ -368,6 +377,7 @@ impl Engine {
                 .getattr("_call_with_frames_removed")?
                 .unbind(),
             by_statement: AtomicBool::new(false),
+            in_color: AtomicBool::new(false),
         };
         ENGINE
             .set(engine)
@@ -391,6 +401,11 @@ impl Engine {
         let rules = Arc::new(rules);
         let before = std::mem::replace(&mut self.state().rules, rules);
         drop(before);
+    }
+
+    /// Whether failures come with a traceback in colour, too, where CPython can do that.
+    pub fn set_color(&self, in_color: bool) {
+        self.in_color.store(in_color, Ordering::Relaxed);
     }
 
     /// The folders whose modules are tracked.
@@ -495,11 +510,14 @@ impl Engine {
     pub(super) fn report(&self, id: ModuleId, reason: Reason, changed: Vec<String>) {
         let mut state = self.state();
         let module = state.graph.name(id).clone();
-        let kept = std::mem::take(&mut state.slots[id.index()].statements_kept);
+        let slot = &mut state.slots[id.index()];
+        let kept = std::mem::take(&mut slot.statements_kept);
+        let cause = slot.cause.take().filter(|_| reason == Reason::Edited);
         state.update.reran.push(Rerun {
             module,
             reason,
             changed,
+            cause,
             kept,
         });
     }
@@ -514,7 +532,8 @@ impl Engine {
             )
         };
         // The text of the traceback comes from files that nobody's load has asked for.
-        let failure = reads::aside(|| errors::describe(py, name, error, &shown));
+        let in_color = self.in_color.load(Ordering::Relaxed);
+        let failure = reads::aside(|| errors::describe(py, name, error, &shown, in_color));
         let mut state = self.state();
         state.slots[id.index()].shown.clone_from(&failure.traceback);
         state.update.failures.push(failure);

@@ -221,6 +221,10 @@ impl Engine {
                     state.graph.invalidate(reader);
                 }
                 state.failed.retain(|&failed| failed != id);
+                if !std::mem::take(&mut state.slots[id.index()].shown).is_empty() {
+                    let module = state.graph.name(id).clone();
+                    state.update.recovered.push(module);
+                }
             }
             Err(error) => {
                 state.interrupted |= error.is_instance_of::<PyKeyboardInterrupt>(py);
