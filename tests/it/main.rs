@@ -22,6 +22,7 @@ mod endless;
 #[cfg(unix)]
 mod endless_end;
 mod errors;
+mod events;
 mod files;
 mod identity;
 mod imports;

@@ -154,3 +154,130 @@ fn a_failure_is_shown_once_then_waited_for_then_recovered_from_and_shown_anew() 
         reload.log
     );
 }
+
+/// The lines below the report of an edit of `path`, from `--why`.
+fn why(hmr: &mut Hmr<'_>, path: &str, text: &str, modules: usize) -> Vec<String> {
+    hmr.save(path, text);
+    let line = |hmr: &mut Hmr<'_>| hmr.wait_stderr("why", |line| line.starts_with("     "));
+    let lines: Vec<_> = (0..modules).map(|_| line(hmr)).collect();
+    lines.iter().map(|it| it.trim_start().to_owned()).collect()
+}
+
+#[test]
+fn why_is_told_back_to_the_edit() {
+    let project = of_three();
+    let mut hmr = Hmr::start(&project, &["--why", "main.py"]);
+    hmr.wait_stdout("V me@a");
+
+    // What ran before came from bytecode, if it is the first edit: its statements are not known.
+    hmr.save("config.py", "HOST = 'a'\nPORT = 2\n");
+    assert_eq!(
+        why(&mut hmr, "config.py", "HOST = 'b'\nPORT = 2\n", 3),
+        [
+            "config: it was edited (changed HOST)",
+            "mail: it read config.HOST; config: it was edited (changed HOST)",
+            "main: it read mail.SENDER; mail: it read config.HOST; config: it was edited (changed HOST)",
+        ],
+    );
+}
+
+#[test]
+fn why_says_what_speaks_against_a_patch() {
+    let m = |body: u32, parameters: &str, decorator: &str| {
+        format!("{decorator}def f({parameters}): return {body}\nX = f()\ndef g(): return {body}\n")
+    };
+    let project = Project::new(&[
+        ("m.py", &m(1, "", "")),
+        ("main.py", "import m\nprint('V', m.X)\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["--why", "main.py"]);
+    hmr.wait_stdout("V 1");
+
+    let lines = why(&mut hmr, "m.py", &m(2, "", ""), 2);
+    assert_eq!(lines[0], "m: it was edited (it called f, which differs)");
+    let lines = why(&mut hmr, "m.py", &m(2, "a=1", ""), 1);
+    assert!(
+        lines[0].starts_with("m: it was edited (") && lines[0].contains('f'),
+        "{lines:?}"
+    );
+    let jit = "def jit(f): return f\n@jit\n";
+    why(&mut hmr, "m.py", &m(2, "a=1", jit), 1);
+    let text = m(2, "a=1", jit).replace("def g(): return 2", "@jit\ndef g(): return 2");
+    why(&mut hmr, "m.py", &text, 1);
+    let text = text.replace("def g(): return 2", "def g(): return 3");
+    let lines = why(&mut hmr, "m.py", &text, 1);
+    assert_eq!(lines, ["m: it was edited (@jit has read the code of g)"]);
+}
+
+#[test]
+fn why_tells_which_statements_were_kept_or_why_none_was() {
+    let m = |route: u32| format!("model = [1]\ndb = object()\nroute = {route}\n");
+    let project = Project::new(&[
+        ("m.py", &m(1)),
+        ("main.py", "import m\nprint('V', m.route)\n"),
+    ]);
+    let arguments = ["--why", "--granularity", "statement", "main.py"];
+    let mut hmr = Hmr::start(&project, &arguments);
+    hmr.wait_stdout("V 1");
+
+    assert_eq!(
+        why(&mut hmr, "m.py", &m(2), 1),
+        ["m: it was edited (changed route); kept 2 statements: db, model"],
+    );
+    let opaque = m(3) + "exec('')\n";
+    assert_eq!(
+        why(&mut hmr, "m.py", &opaque, 1),
+        [
+            "m: it was edited (added expression at line 4; changed route); it ran as a whole: its code may reach all of its names, lines or frames"
+        ],
+    );
+}
+
+#[test]
+fn why_says_what_a_patch_and_an_edit_of_layout_were() {
+    let project = of_three();
+    let mut hmr = Hmr::start(&project, &["--why", "main.py"]);
+    hmr.wait_stdout("V me@a");
+    let mail =
+        |body: &str| format!("import config\nSENDER = 'me@' + config.HOST\ndef send(): {body}\n");
+
+    assert_eq!(
+        why(&mut hmr, "mail.py", &mail("return 2"), 1),
+        ["mail: live functions took new code (send)"],
+    );
+    assert_eq!(
+        why(&mut hmr, "mail.py", &mail("return  2  # two"), 1),
+        ["mail: only layout and comments differ"],
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_session_with_reloads_is_summed_up_at_its_end() {
+    let project = of_three();
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V me@a");
+    hmr.save("config.py", "HOST = 'b'\nPORT = 1\n");
+    hmr.save("config.py", "HOST = 'b'\nPORT = 1 / 0\n");
+    hmr.interrupt();
+    hmr.exit();
+    let log = hmr.log();
+    let line = log.lines().last().expect("a line");
+    assert!(
+        line.contains("  2 reloads in ")
+            && line.contains(" s: 4 module runs, 1 failure; median ")
+            && line.ends_with(" ms"),
+        "{log}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_session_without_a_reload_ends_without_a_word() {
+    let project = of_three();
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V me@a");
+    hmr.interrupt();
+    hmr.exit();
+    assert!(!hmr.log().contains("hmr  "), "{}", hmr.log());
+}

@@ -27,6 +27,14 @@ pub struct Args {
     #[arg(long, conflicts_with = "quiet")]
     pub timings: bool,
 
+    /// Say after each reload why each module ran, back to the edit
+    #[arg(long, conflicts_with = "quiet")]
+    pub why: bool,
+
+    /// Write one JSON object per event to this file, or to the open file descriptor of this number
+    #[arg(long, value_name = "FILE|FD", env = "HMR_EVENTS")]
+    pub events: Option<String>,
+
     /// When to write in colour [default: auto]
     #[arg(long, value_enum, value_name = "WHEN", env = "HMR_COLOR")]
     pub color: Option<Color>,

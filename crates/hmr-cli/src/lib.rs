@@ -6,6 +6,7 @@
 pub mod api;
 pub mod args;
 pub mod config;
+mod events;
 pub mod interpreter;
 mod interrupt;
 mod listeners;

@@ -3,17 +3,28 @@
 mod line;
 mod names;
 mod style;
+mod summary;
+mod why;
 
-use std::{io::Write as _, path::PathBuf};
+use std::{
+    io::Write as _,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
 
+use anyhow::Result;
 use hmr_module_graph::{Exit, Update, python::exit_of};
 use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*};
 
-use self::{line::Line, names::Names, style::Style};
-use crate::{HMR_FAILED, OK, PROGRAM_FAILED, config::Config};
+pub use self::style::Style;
+use self::{line::Line, names::Names, summary::Summary};
+use crate::{HMR_FAILED, OK, PROGRAM_FAILED, config::Config, events::Events};
+
+/// As wide as what stands before a line's text.
+const MARGIN: &str = "               ";
 
 /// Prints reloads and failures of one session.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Reporter {
     /// What the entry and files are called.
     names: Names,
@@ -23,31 +34,45 @@ pub struct Reporter {
     quiet: bool,
     /// Say what the time of a reload went into.
     timings: bool,
+    /// Say why each module ran.
+    why: bool,
     style: Style,
+    /// Where other programs are told the same.
+    events: Option<Events>,
+    summary: Mutex<Summary>,
 }
 
 impl Reporter {
-    /// For a session with these settings.
-    pub fn new(config: &Config) -> Self {
+    /// For a session with these settings, which begins now.
+    ///
+    /// # Errors
+    ///
+    /// If the events cannot go where they are to go.
+    pub fn new(config: &Config) -> Result<Self> {
         let here = std::env::current_dir();
-        Self {
+        let events = config.events.as_deref().map(Events::open).transpose()?;
+        let program = config.entry.to_string();
+        if let Some(events) = &events {
+            events.start(&program);
+        }
+        Ok(Self {
             names: Names {
                 label: config.entry.label(),
                 folder: here.unwrap_or_else(|_| config.folder.clone()),
             },
-            program: config.entry.to_string(),
+            program,
             quiet: config.quiet,
             timings: config.timings,
-            style: if config.color {
-                Style::Colored
-            } else {
-                Style::Plain
-            },
-        }
+            why: config.why,
+            style: config.style,
+            events,
+            summary: Mutex::new(Summary::new()),
+        })
     }
 
     /// Reports the program's first run: nothing, unless it failed or asked to exit.
     pub fn first_run(&self, update: &Update) {
+        self.tell(|events| events.run(update));
         Self::tracebacks(update);
         self.exit(update);
         if let Some(failure) = update
@@ -69,17 +94,25 @@ impl Reporter {
         if update.files.is_empty() && update.reran.is_empty() {
             return;
         }
+        self.tell(|events| events.reload(update));
+        self.summary().add(update);
         let line = Line {
             names: &self.names,
             style: self.style,
             timings: self.timings,
         };
-        self.line(&line.of(update));
+        let why = if self.why {
+            why::lines(update, &self.names)
+        } else {
+            Vec::new()
+        };
+        self.lines(&line.of(update), &why);
         self.exit(update);
     }
 
     /// Says that the entry, run again after a save of `files`, goes on running.
     pub fn runs(&self, files: &[PathBuf]) {
+        self.tell(|events| events.running(files));
         self.line(&format!(
             "{} -> running {}",
             self.names.files(files),
@@ -89,6 +122,7 @@ impl Reporter {
 
     /// Says that the program has been asked to end and has not yet.
     pub fn still_ending(&self) {
+        self.tell(Events::waiting);
         self.line(&format!(
             "{} has not ended yet; it restarts as soon as it has",
             self.names.label
@@ -97,7 +131,30 @@ impl Reporter {
 
     /// Says what will not work, in a sentence.
     pub fn warning(&self, text: &str) {
-        self.line(&format!("warning: {text}"));
+        self.tell(|events| events.warning(text));
+        self.line(&self.style.warn(&format!("warning: {text}")));
+    }
+
+    /// Says what the session came to.
+    pub fn end(&self) {
+        let (reloads, line) = {
+            let summary = self.summary();
+            (summary.reloads(), summary.line())
+        };
+        if let Some(line) = line {
+            self.line(&line);
+        }
+        self.tell(|events| events.end(reloads));
+    }
+
+    fn tell(&self, event: impl FnOnce(&Events)) {
+        if let Some(events) = &self.events {
+            event(events);
+        }
+    }
+
+    fn summary(&self) -> std::sync::MutexGuard<'_, Summary> {
+        self.summary.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn exit(&self, update: &Update) {
@@ -119,19 +176,19 @@ impl Reporter {
     }
 
     fn line(&self, text: &str) {
+        self.lines(text, &[]);
+    }
+
+    /// A line, and others below it that belong to it.
+    fn lines(&self, text: &str, more: &[String]) {
         if !self.quiet {
             let now = jiff::ZonedDateTime::now().strftime("%H:%M:%S").to_string();
             let (hmr, now) = (self.style.name("hmr"), self.style.dim(&now));
-            write(&format!("{hmr}  {now}  {text}\n"));
+            let more = more.iter().map(|line| format!("{MARGIN}{line}\n"));
+            let more: String = more.collect();
+            write(&format!("{hmr}  {now}  {text}\n{more}"));
         }
     }
-}
-
-/// Whether stderr is a terminal that shows colours, and nobody has asked for none: `NO_COLOR`,
-/// `CLICOLOR`, `CLICOLOR_FORCE` and `TERM` say so.
-pub fn is_colored() -> bool {
-    let choice = anstream::AutoStream::choice(&std::io::stderr());
-    choice != anstream::ColorChoice::Never
 }
 
 /// Shows what is wrong with the arguments, or the help that was asked for.

@@ -19,7 +19,7 @@ use crate::{
     config::Config,
     interrupt::Interrupt,
     reload::{Reloads, flush_output},
-    report::{self, Reporter},
+    report::{self, Reporter, Style},
     restart,
     saves::Receiver,
     termination,
@@ -47,7 +47,7 @@ impl Session {
         let roots = Roots::new(py, config.roots.clone())?;
         let engine = Engine::install(py, roots)?;
         engine.set_granularity(config.granularity);
-        engine.set_color(config.color);
+        engine.set_color(config.style == Style::Colored);
         let code_readers = config.settings.code_readers.iter().cloned();
         engine.set_rules(Rules::default().with_code_readers(code_readers));
         let folder = config
@@ -56,7 +56,7 @@ impl Session {
             .unwrap_or_else(|_| config.folder.clone());
         let entry = config.entry.to_string();
         let watching = without_signals(py, || py.detach(|| Watching::start(folder, &entry)))??;
-        let reporter = Reporter::new(&config);
+        let reporter = Reporter::new(&config)?;
         let reloads = Arc::new(Reloads::new(engine, reporter, watching));
         Ok(Self { config, reloads })
     }
@@ -76,6 +76,7 @@ impl Session {
             std::mem::forget((self, receiver));
             return status;
         }
+        self.reloads.reporter.end();
         receiver.stop(py);
         if termination::is_asked() {
             termination::end(py, true)?;

@@ -5,7 +5,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{Input, ModuleName, plan::Cause};
+use crate::{Input, ModuleName, plan::Cause, statements::Whole};
 
 /// The outcome of one batch of saves.
 #[derive(Debug, Default, Clone)]
@@ -73,6 +73,10 @@ pub struct Rerun {
     /// How many of its statements did not run, because nothing reached them: see
     /// [`Granularity`](crate::statements::Granularity).
     pub kept: usize,
+    /// The names that these bind, sorted.
+    pub kept_names: Vec<String>,
+    /// Why none was left out, if that was to be tried.
+    pub whole: Option<Whole>,
 }
 
 impl Rerun {
@@ -85,6 +89,8 @@ impl Rerun {
             changed,
             cause: None,
             kept: 0,
+            kept_names: Vec::new(),
+            whole: None,
         }
     }
 }

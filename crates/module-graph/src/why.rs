@@ -57,23 +57,20 @@ impl fmt::Display for Reason {
     }
 }
 
-/// `reran services.mail: it read config.SMTP_HOST`
-impl fmt::Display for Rerun {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "reran {}", Step(self))
+impl Rerun {
+    /// Why it ran, as far as that is known: `it was edited (changed HOST)`.
+    pub fn because(&self) -> String {
+        match &self.cause {
+            Some(cause) => format!("{} ({cause})", self.reason),
+            None => self.reason.to_string(),
+        }
     }
 }
 
-/// `config: it was edited (changed HOST)`
-struct Step<'a>(&'a Rerun);
-
-impl fmt::Display for Step<'_> {
+/// `reran services.mail: it read config.SMTP_HOST`
+impl fmt::Display for Rerun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.0.module, self.0.reason)?;
-        match &self.0.cause {
-            Some(cause) => write!(f, " ({cause})"),
-            None => Ok(()),
-        }
+        write!(f, "reran {}: {}", self.module, self.because())
     }
 }
 
@@ -94,7 +91,7 @@ impl fmt::Display for Chain<'_> {
         for (index, step) in self.0.iter().enumerate() {
             match index {
                 0 => write!(f, "{step}")?,
-                _ => write!(f, "; {}", Step(step))?,
+                _ => write!(f, "; {}: {}", step.module, step.because())?,
             }
         }
         Ok(())

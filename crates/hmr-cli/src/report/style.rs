@@ -2,12 +2,23 @@
 
 /// How text is set off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Style {
+pub enum Style {
+    /// Not at all.
     Plain,
+    /// By the codes that terminals know.
     Colored,
 }
 
 impl Style {
+    /// In colour if stderr is a terminal that shows it and nobody has asked for none: `NO_COLOR`,
+    /// `CLICOLOR`, `CLICOLOR_FORCE` and `TERM` say so.
+    pub fn of_stderr() -> Self {
+        match anstream::AutoStream::choice(&std::io::stderr()) {
+            anstream::ColorChoice::Never => Self::Plain,
+            _ => Self::Colored,
+        }
+    }
+
     pub(crate) fn name(self, text: &str) -> String {
         self.paint("1;36", text)
     }

@@ -49,6 +49,7 @@ use super::{
 use crate::{
     ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Spent, Update,
     plan::{Cause, Rules},
+    statements::Whole,
 };
 
 static ENGINE: OnceLock<Engine> = OnceLock::new();
@@ -293,6 +294,10 @@ pub(super) struct Slot {
     pub(super) held: FxHashMap<String, usize>,
     /// How many statements the last run has left out.
     pub(super) statements_kept: usize,
+    /// The names that they bind.
+    pub(super) names_kept: Vec<String>,
+    /// Why the run that is under way, or the one before, left out none.
+    pub(super) whole: Option<Whole>,
     /// Its last run ended by `SystemExit`.
     pub(super) has_exited: bool,
     /// Why its edit, which waits for the run, could not be patched.
@@ -512,13 +517,18 @@ impl Engine {
         let module = state.graph.name(id).clone();
         let slot = &mut state.slots[id.index()];
         let kept = std::mem::take(&mut slot.statements_kept);
-        let cause = slot.cause.take().filter(|_| reason == Reason::Edited);
+        let kept_names = std::mem::take(&mut slot.names_kept);
+        let is_edited = reason == Reason::Edited;
+        let cause = slot.cause.take().filter(|_| is_edited);
+        let whole = slot.whole.take().filter(|_| is_edited && kept == 0);
         state.update.reran.push(Rerun {
             module,
             reason,
             changed,
             cause,
             kept,
+            kept_names,
+            whole,
         });
     }
 
