@@ -24,6 +24,7 @@ mod endless_end;
 mod errors;
 mod events;
 mod files;
+mod graph;
 mod identity;
 mod imports;
 mod layout;

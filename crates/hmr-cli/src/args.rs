@@ -5,18 +5,19 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Parser, ValueEnum};
 
 /// Run a Python program and, after each save, rerun only what the change reaches.
-#[derive(Debug, Clone, PartialEq, Eq, Parser)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Parser)]
 #[command(
     name = "hmr",
     version,
-    override_usage = "hmr [OPTIONS] <FILE|FOLDER> [ARGS]...\n       hmr [OPTIONS] -m <MODULE> [ARGS]...",
+    override_usage = "hmr [OPTIONS] <FILE|FOLDER> [ARGS]...\n       hmr [OPTIONS] -m <MODULE> [ARGS]...\n       hmr graph [OPTIONS] <FILE|FOLDER> [ARGS]...",
     after_help = "\
 The program runs as under `python`: same __main__, sys.argv and sys.path. When its last statement
 has run, hmr stays and watches; Ctrl-C ends it. The program's output is its own: hmr writes one line
 per reload to stderr.
 
   hmr main.py --verbose      run a script; what follows its name is its own
-  hmr -m package.tool        run a module, as `python -m` does"
+  hmr -m package.tool        run a module, as `python -m` does
+  hmr graph main.py          write who reads which name of which module; see `hmr graph --help`"
 )]
 pub struct Args {
     /// Write nothing to stderr but errors

@@ -5,8 +5,10 @@
 
 pub mod api;
 pub mod args;
+pub mod command;
 pub mod config;
 mod events;
+pub mod graph;
 pub mod interpreter;
 mod interrupt;
 mod listeners;
@@ -23,8 +25,10 @@ mod watching;
 
 use std::ffi::OsString;
 
-use clap::Parser as _;
 use pyo3::Python;
+
+use command::Command;
+use session::Session;
 
 /// All went well, or the person ended the program.
 pub const OK: u8 = 0;
@@ -37,31 +41,36 @@ pub const HMR_FAILED: u8 = 2;
 ///
 /// `arguments` begin with the command's own name, as `sys.argv` does.
 pub fn run(py: Python<'_>, arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let args = match args::Args::try_parse_from(arguments) {
-        Ok(args) => args,
-        Err(error) => return report::usage(&error),
-    };
-    run_args(py, args)
-}
-
-/// As [`run`], for the wheel: the interpreter is the one that called.
-pub fn run_in_wheel(py: Python<'_>, arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    match args::Args::try_parse_from(arguments) {
-        Ok(args) if args.python.is_some() && std::env::var_os("HMR_PYTHON").is_none() => {
-            report::error(&anyhow::anyhow!(
-                "this hmr belongs to one Python and runs programs with that: call the hmr of another environment instead of using --python"
-            ))
-        }
-        Ok(args) => run_args(py, args),
+    match Command::parse(arguments) {
+        Ok(command) => run_command(py, command),
         Err(error) => report::usage(&error),
     }
 }
 
-fn run_args(py: Python<'_>, args: args::Args) -> u8 {
-    let session = args
-        .resolve()
-        .and_then(|config| session::Session::start(py, config));
-    match session.and_then(|session| session.run(py)) {
+/// As [`run`], for the wheel: the interpreter is the one that called.
+pub fn run_in_wheel(py: Python<'_>, arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    match Command::parse(arguments) {
+        Ok(command)
+            if command.program().python.is_some() && std::env::var_os("HMR_PYTHON").is_none() =>
+        {
+            report::error(&anyhow::anyhow!(
+                "this hmr belongs to one Python and runs programs with that: call the hmr of another environment instead of using --python"
+            ))
+        }
+        Ok(command) => run_command(py, command),
+        Err(error) => report::usage(&error),
+    }
+}
+
+fn run_command(py: Python<'_>, command: Command) -> u8 {
+    let status = match command {
+        Command::Run(args) => args
+            .resolve()
+            .and_then(|config| Session::start(py, config))
+            .and_then(|session| session.run(py)),
+        Command::Graph(args) => graph::run(py, &args),
+    };
+    match status {
         Ok(status) => status,
         Err(error) => report::error(&error),
     }

@@ -169,7 +169,7 @@ impl Reporter {
         ));
     }
 
-    fn tracebacks(update: &Update) {
+    pub(crate) fn tracebacks(update: &Update) {
         for failure in update.failures.iter().filter(|failure| !failure.repeated) {
             write(failure.colored.as_ref().unwrap_or(&failure.traceback));
         }

@@ -413,6 +413,11 @@ impl Engine {
         self.in_color.store(in_color, Ordering::Relaxed);
     }
 
+    /// Shows the graph as it is now. `look` must not call anything of Python: the engine is locked.
+    pub fn with_graph<R>(&self, look: impl FnOnce(&ModuleGraph) -> R) -> R {
+        look(&self.state().graph)
+    }
+
     /// The folders whose modules are tracked.
     pub fn roots(&self) -> &Roots {
         &self.roots
