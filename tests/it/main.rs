@@ -38,6 +38,7 @@ mod propagation;
 mod recovery;
 mod running;
 mod saves;
+mod settings;
 mod shadowed;
 #[cfg(unix)]
 mod signals;
