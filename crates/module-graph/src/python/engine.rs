@@ -41,13 +41,14 @@ use super::{
     probes::Probes,
     reads, release,
     roots::Roots,
-    settle,
+    settle, source,
     splice::Reading,
     stamp::FileStamp,
     threads,
 };
 use crate::{
     ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Spent, Update,
+    outline::Outline,
     plan::{Cause, Rules},
     statements::Whole,
 };
@@ -68,6 +69,7 @@ pub struct Engine {
     pub(super) call: Py<PyAny>,
     pub(super) by_statement: AtomicBool,
     in_color: AtomicBool,
+    explains: AtomicBool,
 }
 
 /// What changes while the program runs.
@@ -300,6 +302,8 @@ pub(super) struct Slot {
     pub(super) whole: Option<Whole>,
     /// Its last run ended by `SystemExit`.
     pub(super) has_exited: bool,
+    /// What the source of its first run consists of, if that came from bytecode and was looked at.
+    pub(super) outline: Option<Arc<Outline>>,
     /// Why its edit, which waits for the run, could not be patched.
     pub(super) cause: Option<Cause>,
     /// What it has left out should have run.
@@ -383,6 +387,7 @@ impl Engine {
                 .unbind(),
             by_statement: AtomicBool::new(false),
             in_color: AtomicBool::new(false),
+            explains: AtomicBool::new(false),
         };
         ENGINE
             .set(engine)
@@ -411,6 +416,23 @@ impl Engine {
     /// Whether failures come with a traceback in colour, too, where CPython can do that.
     pub fn set_color(&self, in_color: bool) {
         self.in_color.store(in_color, Ordering::Relaxed);
+    }
+
+    /// Whether the first edit of a module is to be explained as well as all others: the source of modules
+    /// that come from bytecode is then read, too. To be said before the program runs.
+    pub fn set_explains(&self, explains: bool) {
+        self.explains.store(explains, Ordering::Relaxed);
+    }
+
+    /// Remembers what the source of a module consists of that is about to come from bytecode.
+    pub(super) fn outline_first(&self, id: ModuleId, path: &Path) {
+        if !self.explains.load(Ordering::Relaxed) {
+            return;
+        }
+        let text = std::fs::read(path).ok();
+        let text = text.as_deref().and_then(source::utf8);
+        let outline = text.and_then(|text| Outline::parse(text).ok());
+        self.state().slots[id.index()].outline = outline.map(Arc::new);
     }
 
     /// Shows the graph as it is now. `look` must not call anything of Python: the engine is locked.

@@ -165,6 +165,7 @@ impl Engine {
             let mut state = self.state();
             let slot = &mut state.slots[id.index()];
             slot.is_spliced = is_spliced;
+            slot.outline = None;
             // The same names, bound in the same way.
             (
                 slot.code.replace(new.clone().unbind()),

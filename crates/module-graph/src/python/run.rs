@@ -55,7 +55,8 @@ impl Engine {
         };
         let (path, source) = self.roots().inspect(&file.extract::<PathBuf>()?);
         let is_lost = self.is_lost(&module_name);
-        let id = self.adopt(module_name.clone(), Some(path), module);
+        let id = self.adopt(module_name.clone(), Some(path.clone()), module);
+        self.outline_first(id, &path);
         if is_lost {
             self.bind_submodules(module, &module_name)?;
         }
@@ -105,7 +106,12 @@ impl Engine {
 
     /// Runs a loaded module again from its file, and adds what happened to the update under way.
     pub(super) fn rerun(&'static self, py: Python<'_>, id: ModuleId, reason: Reason) {
-        self.state().has_rerun = true;
+        let outdated = {
+            let mut state = self.state();
+            state.has_rerun = true;
+            state.slots[id.index()].outline.take()
+        };
+        drop(outdated);
         let run = || self.run(py, id, Caller::Engine, || self.new_code(py, id));
         let mut ran = self.timed(|spent| &mut spent.run, run);
         if self.has_kept_wrongly(id) {

@@ -86,6 +86,7 @@ impl Engine {
         };
         let old = old.bind(py);
         let before = self.reading_of(id, old);
+        let first = self.state().slots[id.index()].outline.clone();
         let Ok(new) = self.edited_code(py, id, old) else {
             return true;
         };
@@ -97,7 +98,9 @@ impl Engine {
             Some(Patching::Done) => return false,
             Some(Patching::Refused(cause)) => {
                 let after = self.reading_of(id, &new.code);
-                let cause = cause.or_else(|| structure(&before?.outline, &after?.outline));
+                let before = before.as_ref().map(|it| &it.outline);
+                let before = before.or(first.as_deref());
+                let cause = cause.or_else(|| structure(before?, &after?.outline));
                 self.state().slots[id.index()].cause = cause;
             }
             None => {}
