@@ -28,6 +28,7 @@ mod graph;
 mod identity;
 mod imports;
 mod layout;
+mod manual;
 mod modules;
 mod names;
 mod packages;

@@ -1,10 +1,14 @@
-//! What `hmr` was asked to do: run a program, or draw its graph.
+//! What `hmr` was asked to do: run a program, draw its graph, or write about itself.
 
 use std::ffi::OsString;
 
 use clap::Parser as _;
 
-use crate::{args::Args, graph::GraphArgs};
+use crate::{
+    args::Args,
+    graph::GraphArgs,
+    manual::{CompletionsArgs, ManArgs},
+};
 
 /// A command line, parsed.
 #[derive(Debug, Clone)]
@@ -13,6 +17,10 @@ pub enum Command {
     Run(Args),
     /// `hmr graph main.py`
     Graph(GraphArgs),
+    /// `hmr completions bash`
+    Completions(CompletionsArgs),
+    /// `hmr man`
+    Man,
 }
 
 impl Command {
@@ -23,11 +31,24 @@ impl Command {
     /// What is wrong with it, or the help that was asked for.
     pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut words: Vec<_> = words.into_iter().collect();
-        if words.get(1).is_some_and(|word| word == "graph") {
-            words.remove(0);
-            return GraphArgs::try_parse_from(words).map(Self::Graph);
+        let first = words.get(1).and_then(|word| word.to_str());
+        match first.map(str::to_owned).as_deref() {
+            Some("graph") => GraphArgs::try_parse_from(words.split_off(1)).map(Self::Graph),
+            Some("completions") => {
+                CompletionsArgs::try_parse_from(words.split_off(1)).map(Self::Completions)
+            }
+            Some("man") => ManArgs::try_parse_from(words.split_off(1)).map(|_| Self::Man),
+            _ => Args::try_parse_from(words).map(Self::Run),
         }
-        Args::try_parse_from(words).map(Self::Run)
+    }
+
+    /// What is to be written to stdout, if that is all.
+    pub fn text(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Run(_) | Self::Graph(_) => None,
+            Self::Completions(args) => Some(args.text()),
+            Self::Man => Some(ManArgs::text()),
+        }
     }
 
     /// What says which program, and with which Python.
@@ -35,6 +56,7 @@ impl Command {
         match self {
             Self::Run(args) => args.clone(),
             Self::Graph(graph) => graph.program(),
+            Self::Completions(_) | Self::Man => Args::default(),
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod graph;
 pub mod interpreter;
 mod interrupt;
 mod listeners;
+pub mod manual;
 mod reload;
 pub mod report;
 mod restart;
@@ -23,7 +24,7 @@ mod termination;
 mod wake;
 mod watching;
 
-use std::ffi::OsString;
+use std::{ffi::OsString, io::Write as _};
 
 use pyo3::Python;
 
@@ -64,6 +65,7 @@ pub fn run_in_wheel(py: Python<'_>, arguments: impl IntoIterator<Item = OsString
 
 fn run_command(py: Python<'_>, command: Command) -> u8 {
     let status = match command {
+        Command::Completions(_) | Command::Man => return print(&command),
         Command::Run(args) => args
             .resolve()
             .and_then(|config| Session::start(py, config))
@@ -74,4 +76,11 @@ fn run_command(py: Python<'_>, command: Command) -> u8 {
         Ok(status) => status,
         Err(error) => report::error(&error),
     }
+}
+
+/// Writes what a command that runs nothing has to say.
+pub fn print(command: &Command) -> u8 {
+    // A closed pipe is nobody's error here.
+    let _ = std::io::stdout().write_all(&command.text().unwrap_or_default());
+    OK
 }

@@ -18,6 +18,9 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &Command) -> Result<u8> {
+    if command.text().is_some() {
+        return Ok(hmr_cli::print(command));
+    }
     let args = command.program();
     // What can be known to be wrong without a Python is said before one is looked for.
     args.clone().resolve()?;
