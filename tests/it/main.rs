@@ -16,6 +16,7 @@ mod definitions;
 mod demo;
 mod diamonds;
 mod dispose;
+mod doctor;
 mod dropped;
 #[cfg(unix)]
 mod endless;

@@ -18,6 +18,7 @@ per reload to stderr.
   hmr main.py --verbose      run a script; what follows its name is its own
   hmr -m package.tool        run a module, as `python -m` does
   hmr graph main.py          write who reads which name of which module; see `hmr graph --help`
+  hmr doctor main.py         say what hmr finds here and what would keep it from working
   hmr completions bash       write completions for a shell; `hmr man` writes the man page"
 )]
 pub struct Args {

@@ -1,4 +1,4 @@
-//! What `hmr` was asked to do: run a program, draw its graph, or write about itself.
+//! What `hmr` was asked to do: run a program, draw its graph, look around, or write about itself.
 
 use std::ffi::OsString;
 
@@ -6,6 +6,7 @@ use clap::Parser as _;
 
 use crate::{
     args::Args,
+    doctor::DoctorArgs,
     graph::GraphArgs,
     manual::{CompletionsArgs, ManArgs},
 };
@@ -17,6 +18,8 @@ pub enum Command {
     Run(Args),
     /// `hmr graph main.py`
     Graph(GraphArgs),
+    /// `hmr doctor main.py`
+    Doctor(DoctorArgs),
     /// `hmr completions bash`
     Completions(CompletionsArgs),
     /// `hmr man`
@@ -34,6 +37,7 @@ impl Command {
         let first = words.get(1).and_then(|word| word.to_str());
         match first.map(str::to_owned).as_deref() {
             Some("graph") => GraphArgs::try_parse_from(words.split_off(1)).map(Self::Graph),
+            Some("doctor") => DoctorArgs::try_parse_from(words.split_off(1)).map(Self::Doctor),
             Some("completions") => {
                 CompletionsArgs::try_parse_from(words.split_off(1)).map(Self::Completions)
             }
@@ -45,7 +49,7 @@ impl Command {
     /// What is to be written to stdout, if that is all.
     pub fn text(&self) -> Option<Vec<u8>> {
         match self {
-            Self::Run(_) | Self::Graph(_) => None,
+            Self::Run(_) | Self::Graph(_) | Self::Doctor(_) => None,
             Self::Completions(args) => Some(args.text()),
             Self::Man => Some(ManArgs::text()),
         }
@@ -56,6 +60,7 @@ impl Command {
         match self {
             Self::Run(args) => args.clone(),
             Self::Graph(graph) => graph.program(),
+            Self::Doctor(doctor) => doctor.program(),
             Self::Completions(_) | Self::Man => Args::default(),
         }
     }

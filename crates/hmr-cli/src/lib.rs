@@ -7,6 +7,7 @@ pub mod api;
 pub mod args;
 pub mod command;
 pub mod config;
+pub mod doctor;
 mod events;
 pub mod graph;
 pub mod interpreter;
@@ -26,9 +27,10 @@ mod watching;
 
 use std::{ffi::OsString, io::Write as _};
 
-use pyo3::Python;
+use pyo3::prelude::*;
 
 use command::Command;
+use interpreter::Interpreter;
 use session::Session;
 
 /// All went well, or the person ended the program.
@@ -65,6 +67,15 @@ pub fn run_in_wheel(py: Python<'_>, arguments: impl IntoIterator<Item = OsString
 
 fn run_command(py: Python<'_>, command: Command) -> u8 {
     let status = match command {
+        Command::Doctor(args) => {
+            let version = py.version_info();
+            let version = (version.major, version.minor);
+            let executable = py.import("sys").and_then(|sys| sys.getattr("executable"));
+            let path = executable.and_then(|path| path.extract());
+            let python = path.map(|path| Interpreter { path, version });
+            let python = python.map(|it| (it, "which this hmr belongs to"));
+            return say(&doctor::examine(&args, python.map_err(Into::into), version));
+        }
         Command::Completions(_) | Command::Man => return print(&command),
         Command::Run(args) => args
             .resolve()
@@ -80,7 +91,17 @@ fn run_command(py: Python<'_>, command: Command) -> u8 {
 
 /// Writes what a command that runs nothing has to say.
 pub fn print(command: &Command) -> u8 {
-    // A closed pipe is nobody's error here.
-    let _ = std::io::stdout().write_all(&command.text().unwrap_or_default());
+    write(&command.text().unwrap_or_default());
     OK
+}
+
+/// Writes what was found, and returns the status that goes with it.
+pub fn say((text, status): &(String, u8)) -> u8 {
+    write(text.as_bytes());
+    *status
+}
+
+/// To stdout. A closed pipe is nobody's error here.
+fn write(text: &[u8]) {
+    let _ = std::io::stdout().write_all(text);
 }

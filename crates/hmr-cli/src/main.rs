@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use hmr_cli::{api::built_in as hmr, command::Command, interpreter, report};
+use hmr_cli::{api::built_in as hmr, command::Command, doctor, interpreter, report};
 use hmr_module_graph::python::embed;
 
 fn main() -> ExitCode {
@@ -20,6 +20,14 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<u8> {
     if command.text().is_some() {
         return Ok(hmr_cli::print(command));
+    }
+    if let Command::Doctor(args) = command {
+        let python = interpreter::explain(args.python.as_deref());
+        return Ok(hmr_cli::say(&doctor::examine(
+            args,
+            python,
+            embed::linked_version(),
+        )));
     }
     let args = command.program();
     // What can be known to be wrong without a Python is said before one is looked for.

@@ -3,7 +3,7 @@
 use clap::{CommandFactory as _, Parser};
 use clap_complete::Shell;
 
-use crate::{args::Args, graph::GraphArgs};
+use crate::{args::Args, doctor::DoctorArgs, graph::GraphArgs};
 
 /// Write a completion script for a shell to stdout.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
@@ -29,6 +29,7 @@ fn command() -> clap::Command {
     Args::command()
         .disable_help_subcommand(true)
         .subcommand(GraphArgs::command().name("graph"))
+        .subcommand(DoctorArgs::command().name("doctor"))
         .subcommand(CompletionsArgs::command().name("completions"))
         .subcommand(ManArgs::command().name("man"))
 }

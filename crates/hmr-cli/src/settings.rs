@@ -51,7 +51,8 @@ impl Settings {
     }
 }
 
-fn project_file(folder: &Path) -> Option<PathBuf> {
+/// The file that has the settings of the project that `folder` is part of, if there is one.
+pub(crate) fn project_file(folder: &Path) -> Option<PathBuf> {
     let files = folder.ancestors().map(|it| it.join("pyproject.toml"));
     files.into_iter().find(|file| file.is_file())
 }
