@@ -161,7 +161,8 @@ class Program(Session):
         while self.report is None:
             if self.line(EFFECT) is None:
                 raise Failed("no report")
-        whole, parts = self.report.rsplit("  ", 1)[1].split(" ms (")
+        time = next(part for part in self.report.split("  ") if " ms (" in part)
+        whole, parts = time.split(" ms (")
         self.report = None
         parts = dict(part.split() for part in parts.rstrip(")").split(", "))
         return {"engine": float(whole)} | {name: float(time) for name, time in parts.items()}

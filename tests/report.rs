@@ -1,9 +1,10 @@
 //! The line that `hmr` writes for a reload, as data.
 //!
 //! ```text
-//! hmr  12:04:31  config.py -> reran config, services.mail, main  4.1 ms
+//! hmr  12:04:31  config.py -> reran config, services.mail, main  4.1 ms  (HOST changed)
 //! hmr  12:04:31  notes.py -> nothing to rerun  0.3 ms
 //! hmr  12:04:31  m.py -> m failed (SyntaxError); still on the last good state  3.1 ms
+//! hmr  12:04:31  n.py -> reran n; waiting for a fix of m (SyntaxError)  3.1 ms
 //! ```
 
 use crate::log::Line;
@@ -17,10 +18,14 @@ pub struct Report {
     pub ran: Vec<String>,
     /// The module that failed and its exception's class.
     pub failed: Option<(String, String)>,
+    /// The module that still fails as it did before, and its exception's class.
+    pub pending: Option<(String, String)>,
     /// How long it took.
     pub milliseconds: f64,
     /// Everything between the arrow and the time.
     pub outcome: String,
+    /// What stands in brackets behind the time.
+    pub why: Option<String>,
 }
 
 impl Report {
@@ -32,15 +37,29 @@ impl Report {
             return None;
         }
         let (changed, rest) = rest.split_once(" -> ")?;
+        let (rest, why) = match rest.rsplit_once("  (") {
+            Some((rest, why)) => (rest, Some(why.strip_suffix(')')?.to_owned())),
+            None => (rest, None),
+        };
         let (outcome, time) = rest.rsplit_once("  ")?;
         let milliseconds = time.strip_suffix(" ms")?.parse().ok()?;
         Some(Self {
             changed: list(without_count(changed)),
             ran: ran(outcome),
             failed: failed(outcome),
+            pending: pending(outcome),
             milliseconds,
             outcome: outcome.to_owned(),
+            why,
         })
+    }
+}
+
+impl Report {
+    fn line(&self) -> String {
+        let why = self.why.as_ref().map(|why| format!("  ({why})"));
+        let files = self.changed.join(", ");
+        format!("{files} -> {}{}", self.outcome, why.unwrap_or_default())
     }
 }
 
@@ -70,6 +89,14 @@ fn failed(outcome: &str) -> Option<(String, String)> {
     })
 }
 
+fn pending(outcome: &str) -> Option<(String, String)> {
+    outcome.split("; ").find_map(|part| {
+        let pending = part.strip_prefix("waiting for a fix of ")?;
+        let (module, exception) = pending.split_once(" (")?;
+        Some((module.to_owned(), exception.strip_suffix(')')?.to_owned()))
+    })
+}
+
 /// What one save caused: everything between the save and `hmr`'s report of it.
 #[derive(Debug, Clone)]
 pub struct Reload {
@@ -79,6 +106,10 @@ pub struct Reload {
     pub ran: Vec<String>,
     /// The module that failed and its exception's class.
     pub failed: Option<(String, String)>,
+    /// The module that still fails as it did before, and its exception's class.
+    pub pending: Option<(String, String)>,
+    /// The report without its beginning and its time: `m.py -> reran m  (X changed)`.
+    pub line: String,
     /// What the program wrote to stdout.
     pub stdout: Vec<String>,
     /// What stood on stderr before the report: tracebacks and the program's own lines.
@@ -99,9 +130,11 @@ impl Reload {
                 .collect()
         };
         Self {
+            line: report.line(),
             changed: report.changed,
             ran: report.ran,
             failed: report.failed,
+            pending: report.pending,
             stdout: of(Source::Stdout),
             stderr: of(Source::Stderr),
             log,
@@ -158,11 +191,14 @@ mod tests {
 
     #[test]
     fn report_lists_files_and_modules_in_order() {
-        let report =
-            Report::parse("hmr  12:04:31  a.py, pkg/b.py -> reran pkg.b, a, main  4.1 ms").unwrap();
+        let report = Report::parse(
+            "hmr  12:04:31  a.py, pkg/b.py -> reran pkg.b, a, main  4.1 ms  (X changed)",
+        )
+        .unwrap();
 
         assert_eq!(report.changed, ["a.py", "pkg/b.py"]);
         assert_eq!(report.ran, ["pkg.b", "a", "main"]);
+        assert_eq!(report.why.as_deref(), Some("X changed"));
         assert_eq!(report.failed, None);
     }
 

@@ -21,7 +21,7 @@ fn d10_d11_a_module_that_was_deleted_is_missing_until_it_is_restored() {
     // The same traceback is not shown twice.
     let reload = hmr.save("main.py", "from m import X\nprint('W', X)\n");
     assert_eq!(
-        reload.failed,
+        reload.pending,
         Some(("main".into(), "ModuleNotFoundError".into())),
         "{}",
         reload.log

@@ -7,6 +7,7 @@
 //! once went wrong, without a number. `tidy` looks at the source tree instead and starts nothing.
 
 mod calls;
+mod color;
 mod comeback;
 mod comments;
 mod corners;
@@ -15,16 +16,20 @@ mod definitions;
 mod demo;
 mod diamonds;
 mod dispose;
+mod doctor;
 mod dropped;
 #[cfg(unix)]
 mod endless;
 #[cfg(unix)]
 mod endless_end;
 mod errors;
+mod events;
 mod files;
+mod graph;
 mod identity;
 mod imports;
 mod layout;
+mod manual;
 mod modules;
 mod names;
 mod packages;
@@ -35,6 +40,7 @@ mod propagation;
 mod recovery;
 mod running;
 mod saves;
+mod settings;
 mod shadowed;
 #[cfg(unix)]
 mod signals;
@@ -42,3 +48,4 @@ mod state;
 mod statements;
 mod threads;
 mod tidy;
+mod voice;

@@ -5,18 +5,21 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Parser, ValueEnum};
 
 /// Run a Python program and, after each save, rerun only what the change reaches.
-#[derive(Debug, Clone, PartialEq, Eq, Parser)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Parser)]
 #[command(
     name = "hmr",
     version,
-    override_usage = "hmr [OPTIONS] <FILE|FOLDER> [ARGS]...\n       hmr [OPTIONS] -m <MODULE> [ARGS]...",
+    override_usage = "hmr [OPTIONS] <FILE|FOLDER> [ARGS]...\n       hmr [OPTIONS] -m <MODULE> [ARGS]...\n       hmr graph [OPTIONS] <FILE|FOLDER> [ARGS]...",
     after_help = "\
 The program runs as under `python`: same __main__, sys.argv and sys.path. When its last statement
 has run, hmr stays and watches; Ctrl-C ends it. The program's output is its own: hmr writes one line
 per reload to stderr.
 
   hmr main.py --verbose      run a script; what follows its name is its own
-  hmr -m package.tool        run a module, as `python -m` does"
+  hmr -m package.tool        run a module, as `python -m` does
+  hmr graph main.py          write who reads which name of which module; see `hmr graph --help`
+  hmr doctor main.py         say what hmr finds here and what would keep it from working
+  hmr completions bash       write completions for a shell; `hmr man` writes the man page"
 )]
 pub struct Args {
     /// Write nothing to stderr but errors
@@ -26,6 +29,18 @@ pub struct Args {
     /// Say after each reload what its time went into
     #[arg(long, conflicts_with = "quiet")]
     pub timings: bool,
+
+    /// Say after each reload why each module ran, back to the edit
+    #[arg(long, conflicts_with = "quiet")]
+    pub why: bool,
+
+    /// Write one JSON object per event to this file, or to the open file descriptor of this number
+    #[arg(long, value_name = "FILE|FD", env = "HMR_EVENTS")]
+    pub events: Option<String>,
+
+    /// When to write in colour [default: auto]
+    #[arg(long, value_enum, value_name = "WHEN", env = "HMR_COLOR")]
+    pub color: Option<Color>,
 
     /// How much of a module runs again when it must [default: module]
     #[arg(long, value_enum, env = "HMR_GRANULARITY")]
@@ -47,6 +62,17 @@ pub struct Args {
         hide = true
     )]
     pub program: Vec<OsString>,
+}
+
+/// When to write in colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, and not if `NO_COLOR` is set
+    Auto,
+    /// Wherever it goes
+    Always,
+    /// Not at all
+    Never,
 }
 
 /// How much of a module runs again when it must.

@@ -10,6 +10,7 @@ use hmr_module_graph::{python::Entry, statements::Granularity};
 
 use crate::{
     args::{self, Args},
+    report::Style,
     settings::Settings,
 };
 
@@ -26,10 +27,16 @@ pub struct Config {
     pub roots: Vec<PathBuf>,
     /// How much of a module runs again when it must.
     pub granularity: Granularity,
+    /// Whether to write in colour.
+    pub style: Style,
     /// Report nothing but errors.
     pub quiet: bool,
     /// Report what the time of a reload went into.
     pub timings: bool,
+    /// Report why each module ran.
+    pub why: bool,
+    /// Where events go: a file's path, or a descriptor's number.
+    pub events: Option<String>,
     /// What the project's `pyproject.toml` says.
     pub settings: Settings,
 }
@@ -64,8 +71,15 @@ impl Args {
                 Some(args::Granularity::Statement) => Granularity::Statement,
                 None => settings.granularity.unwrap_or_default(),
             },
+            style: match self.color {
+                Some(args::Color::Always) => Style::Colored,
+                Some(args::Color::Never) => Style::Plain,
+                Some(args::Color::Auto) | None => Style::of_stderr(),
+            },
             quiet: self.quiet,
             timings: self.timings,
+            why: self.why,
+            events: self.events,
             settings,
         })
     }

@@ -27,25 +27,46 @@ pub struct Interpreter {
 ///
 /// If there is none, or the one that was asked for is not a Python.
 pub fn find(asked: Option<&Path>) -> Result<Interpreter> {
+    explain(asked).map(|(found, _)| found)
+}
+
+/// As [`find`], with what led to it, in words.
+///
+/// # Errors
+///
+/// As [`find`].
+pub fn explain(asked: Option<&Path>) -> Result<(Interpreter, &'static str)> {
     if let Some(asked) = asked {
-        return ask(asked).with_context(|| format!("cannot use {} as the Python", asked.display()));
+        let found = ask(asked);
+        return found
+            .map(|found| (found, "named by --python or HMR_PYTHON"))
+            .with_context(|| format!("cannot use {} as the Python", asked.display()));
     }
-    let active = std::env::var_os("VIRTUAL_ENV").map(PathBuf::from);
-    let conda = std::env::var_os("CONDA_PREFIX").map(PathBuf::from);
-    for environment in active.into_iter().chain(nearest_environment()).chain(conda) {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let environments = [
+        (variable("VIRTUAL_ENV"), "of the active virtual environment"),
+        (nearest_environment(), "of the nearest virtual environment"),
+        (variable("CONDA_PREFIX"), "of the active conda environment"),
+    ];
+    for (environment, why) in environments {
+        let Some(environment) = environment else {
+            continue;
+        };
         let python = executable_in(&environment);
         if python.exists() {
-            return match recorded_version(&environment) {
+            let found = match recorded_version(&environment) {
                 Some(version) => Ok(Interpreter {
                     path: python,
                     version,
                 }),
                 None => ask(&python),
             };
+            return found.map(|found| (found, why));
         }
     }
     ask(Path::new("python3"))
         .or_else(|_| ask(Path::new("python")))
+        .map(|found| (found, "the first on PATH"))
         .context(
             "there is no Python: put one on PATH, activate a virtual environment, or use --python",
         )

@@ -4,11 +4,16 @@
 
 pub mod api;
 pub mod args;
+pub mod command;
 pub mod config;
 mod ctrl_c;
+pub mod doctor;
+mod events;
+pub mod graph;
 pub mod interpreter;
 mod interrupt;
 mod listeners;
+pub mod manual;
 mod reload;
 pub mod report;
 mod restart;
@@ -20,10 +25,13 @@ mod termination;
 mod wake;
 mod watching;
 
-use std::ffi::OsString;
+use std::{ffi::OsString, io::Write as _};
 
-use clap::Parser as _;
-use pyo3::Python;
+use pyo3::prelude::*;
+
+use command::Command;
+use interpreter::Interpreter;
+use session::Session;
 
 /// All went well, or the person ended the program.
 pub const OK: u8 = 0;
@@ -36,32 +44,64 @@ pub const HMR_FAILED: u8 = 2;
 ///
 /// `arguments` begin with the command's own name, as `sys.argv` does.
 pub fn run(py: Python<'_>, arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let args = match args::Args::try_parse_from(arguments) {
-        Ok(args) => args,
-        Err(error) => return report::usage(&error),
-    };
-    run_args(py, args)
-}
-
-/// As [`run`], for the wheel: the interpreter is the one that called.
-pub fn run_in_wheel(py: Python<'_>, arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    match args::Args::try_parse_from(arguments) {
-        Ok(args) if args.python.is_some() && std::env::var_os("HMR_PYTHON").is_none() => {
-            report::error(&anyhow::anyhow!(
-                "this hmr belongs to one Python and runs programs with that: call the hmr of another environment instead of using --python"
-            ))
-        }
-        Ok(args) => run_args(py, args),
+    match Command::parse(arguments) {
+        Ok(command) => run_command(py, command),
         Err(error) => report::usage(&error),
     }
 }
 
-fn run_args(py: Python<'_>, args: args::Args) -> u8 {
-    let session = args
-        .resolve()
-        .and_then(|config| session::Session::start(py, config));
-    match session.and_then(|session| session.run(py)) {
+/// As [`run`], for the wheel: the interpreter is the one that called.
+pub fn run_in_wheel(py: Python<'_>, arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    match Command::parse(arguments) {
+        Ok(command)
+            if command.program().python.is_some() && std::env::var_os("HMR_PYTHON").is_none() =>
+        {
+            report::error(&anyhow::anyhow!(
+                "this hmr belongs to one Python and runs programs with that: call the hmr of another environment instead of using --python"
+            ))
+        }
+        Ok(command) => run_command(py, command),
+        Err(error) => report::usage(&error),
+    }
+}
+
+fn run_command(py: Python<'_>, command: Command) -> u8 {
+    let status = match command {
+        Command::Doctor(args) => {
+            let version = py.version_info();
+            let version = (version.major, version.minor);
+            let executable = py.import("sys").and_then(|sys| sys.getattr("executable"));
+            let path = executable.and_then(|path| path.extract());
+            let python = path.map(|path| Interpreter { path, version });
+            let python = python.map(|it| (it, "which this hmr belongs to"));
+            return say(&doctor::examine(&args, python.map_err(Into::into), version));
+        }
+        Command::Completions(_) | Command::Man => return print(&command),
+        Command::Run(args) => args
+            .resolve()
+            .and_then(|config| Session::start(py, config))
+            .and_then(|session| session.run(py)),
+        Command::Graph(args) => graph::run(py, &args),
+    };
+    match status {
         Ok(status) => status,
         Err(error) => report::error(&error),
     }
+}
+
+/// Writes what a command that runs nothing has to say.
+pub fn print(command: &Command) -> u8 {
+    write(&command.text().unwrap_or_default());
+    OK
+}
+
+/// Writes what was found, and returns the status that goes with it.
+pub fn say((text, status): &(String, u8)) -> u8 {
+    write(text.as_bytes());
+    *status
+}
+
+/// To stdout. A closed pipe is nobody's error here.
+fn write(text: &[u8]) {
+    let _ = std::io::stdout().write_all(text);
 }

@@ -3,22 +3,33 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use clap::Parser as _;
-use hmr_cli::{api::built_in as hmr, args::Args, interpreter, report};
+use hmr_cli::{api::built_in as hmr, command::Command, doctor, interpreter, report};
 use hmr_module_graph::python::embed;
 
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
+    let command = match Command::parse(std::env::args_os()) {
+        Ok(command) => command,
         Err(error) => return report::usage(&error).into(),
     };
-    match run(args) {
+    match run(&command) {
         Ok(status) => status.into(),
         Err(error) => report::error(&error).into(),
     }
 }
 
-fn run(args: Args) -> Result<u8> {
+fn run(command: &Command) -> Result<u8> {
+    if command.text().is_some() {
+        return Ok(hmr_cli::print(command));
+    }
+    if let Command::Doctor(args) = command {
+        let python = interpreter::explain(args.python.as_deref());
+        return Ok(hmr_cli::say(&doctor::examine(
+            args,
+            python,
+            embed::linked_version(),
+        )));
+    }
+    let args = command.program();
     // What can be known to be wrong without a Python is said before one is looked for.
     args.clone().resolve()?;
     let python = interpreter::find(args.python.as_deref())?;

@@ -1,37 +1,78 @@
 //! Every line that `hmr` shows to a person. All of them go to stderr: stdout is the program's.
 
+mod line;
+mod names;
+mod style;
+mod summary;
+mod why;
+
 use std::{
     io::Write as _,
-    path::{Path, PathBuf},
-    time::Duration,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
 };
 
-use hmr_module_graph::{Exit, ModuleName, Patched, Reason, Update, python::exit_of};
+use anyhow::Result;
+use hmr_module_graph::{Exit, Update, python::exit_of};
 use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*};
 
-use crate::{HMR_FAILED, OK, PROGRAM_FAILED};
+pub use self::style::Style;
+use self::{line::Line, names::Names, summary::Summary};
+use crate::{HMR_FAILED, OK, PROGRAM_FAILED, config::Config, events::Events};
 
-/// How many patched definitions a line names.
-const NAMES: usize = 5;
+/// As wide as what stands before a line's text.
+const MARGIN: &str = "               ";
 
 /// Prints reloads and failures of one session.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Reporter {
-    /// What the entry is called.
-    pub label: String,
+    /// What the entry and files are called.
+    names: Names,
     /// The file, folder or module that was started.
-    pub program: String,
-    /// The folder that paths are shown relative to.
-    pub folder: PathBuf,
+    program: String,
     /// Print tracebacks only.
-    pub quiet: bool,
+    quiet: bool,
     /// Say what the time of a reload went into.
-    pub timings: bool,
+    timings: bool,
+    /// Say why each module ran.
+    why: bool,
+    style: Style,
+    /// Where other programs are told the same.
+    events: Option<Events>,
+    summary: Mutex<Summary>,
 }
 
 impl Reporter {
+    /// For a session with these settings, which begins now.
+    ///
+    /// # Errors
+    ///
+    /// If the events cannot go where they are to go.
+    pub fn new(config: &Config) -> Result<Self> {
+        let here = std::env::current_dir();
+        let events = config.events.as_deref().map(Events::open).transpose()?;
+        let program = config.entry.to_string();
+        if let Some(events) = &events {
+            events.start(&program);
+        }
+        Ok(Self {
+            names: Names {
+                label: config.entry.label(),
+                folder: here.unwrap_or_else(|_| config.folder.clone()),
+            },
+            program,
+            quiet: config.quiet,
+            timings: config.timings,
+            why: config.why,
+            style: config.style,
+            events,
+            summary: Mutex::new(Summary::new()),
+        })
+    }
+
     /// Reports the program's first run: nothing, unless it failed or asked to exit.
     pub fn first_run(&self, update: &Update) {
+        self.tell(|events| events.run(update));
         Self::tracebacks(update);
         self.exit(update);
         if let Some(failure) = update
@@ -41,7 +82,7 @@ impl Reporter {
         {
             self.line(&format!(
                 "{} failed ({}); waiting for a fix",
-                self.name(&failure.module),
+                self.names.module(&failure.module),
                 failure.exception
             ));
         }
@@ -53,111 +94,67 @@ impl Reporter {
         if update.files.is_empty() && update.reran.is_empty() {
             return;
         }
-        let files = self.files(&update.files);
-        let time = if self.timings {
-            timings(update)
-        } else {
-            milliseconds(update.elapsed)
+        self.tell(|events| events.reload(update));
+        self.summary().add(update);
+        let line = Line {
+            names: &self.names,
+            style: self.style,
+            timings: self.timings,
         };
-        self.line(&format!("{files} -> {}  {time}", self.effects(update)));
+        let why = if self.why {
+            why::lines(update, &self.names)
+        } else {
+            Vec::new()
+        };
+        self.lines(&line.of(update), &why);
         self.exit(update);
     }
 
     /// Says that the entry, run again after a save of `files`, goes on running.
     pub fn runs(&self, files: &[PathBuf]) {
-        self.line(&format!("{} -> running {}", self.files(files), self.label));
+        self.tell(|events| events.running(files));
+        self.line(&format!(
+            "{} -> running {}",
+            self.names.files(files),
+            self.names.label
+        ));
     }
 
     /// Says that the program has been asked to end and has not yet.
     pub fn still_ending(&self) {
+        self.tell(Events::waiting);
         self.line(&format!(
             "{} has not ended yet; it restarts as soon as it has",
-            self.label
+            self.names.label
         ));
     }
 
     /// Says what will not work, in a sentence.
     pub fn warning(&self, text: &str) {
-        self.line(&format!("warning: {text}"));
+        self.tell(|events| events.warning(text));
+        self.line(&self.style.warn(&format!("warning: {text}")));
     }
 
-    fn effects(&self, update: &Update) -> String {
-        let has_failed = |module: &ModuleName| {
-            update
-                .failures
-                .iter()
-                .any(|failure| failure.module == *module)
+    /// Says what the session came to.
+    pub fn end(&self) {
+        let (reloads, line) = {
+            let summary = self.summary();
+            (summary.reloads(), summary.line())
         };
-        let ran = update
-            .reran
-            .iter()
-            .map(|rerun| &rerun.module)
-            .filter(|m| !has_failed(m));
-        let mut effects = Vec::new();
-        effects.extend(self.list("removed", update.removed.iter()));
-        effects.extend(self.patched(update));
-        effects.extend(self.list("reran", ran));
-        effects.extend(kept(update));
-        for failure in &update.failures {
-            let module = self.name(&failure.module);
-            effects.push(format!("{module} failed ({})", failure.exception));
+        if let Some(line) = line {
+            self.line(&line);
         }
-        if !update.failures.is_empty() {
-            effects.push("still on the last good state".into());
-        }
-        if let Some(reason) = &update.restart {
-            effects.push(format!("restarts {} ({})", self.label, self.reason(reason)));
-        }
-        if effects.is_empty() {
-            "nothing to rerun".into()
-        } else {
-            effects.join("; ")
+        self.tell(|events| events.end(reloads));
+    }
+
+    fn tell(&self, event: impl FnOnce(&Events)) {
+        if let Some(events) = &self.events {
+            event(events);
         }
     }
 
-    /// `patched m.f, m.C.m`, if anything was.
-    fn patched(&self, update: &Update) -> Option<String> {
-        let full = |patched: &Patched| {
-            let module = self.name(&patched.module);
-            let names = patched.names().into_iter();
-            names.map(move |name| format!("{module}.{name}"))
-        };
-        let names: Vec<_> = update.patched.iter().flat_map(full).collect();
-        let shown = names.iter().take(NAMES).cloned().collect::<Vec<_>>();
-        match names.len().saturating_sub(NAMES) {
-            _ if names.is_empty() => None,
-            0 => Some(format!("patched {}", shown.join(", "))),
-            more => Some(format!("patched {} and {more} more", shown.join(", "))),
-        }
-    }
-
-    /// `verb a, b, c`, if there are any.
-    fn list<'a>(&self, verb: &str, of: impl Iterator<Item = &'a ModuleName>) -> Option<String> {
-        let names: Vec<_> = of.map(|module| self.name(module)).collect();
-        (!names.is_empty()).then(|| format!("{verb} {}", names.join(", ")))
-    }
-
-    /// Why the entry has to run again, in a few words.
-    fn reason(&self, reason: &Reason) -> String {
-        let (all, more) = match reason {
-            Reason::Read(reads) => {
-                let name = |(module, name): &(ModuleName, String)| match name.as_str() {
-                    "" => self.name(module),
-                    name => format!("{}.{name}", self.name(module)),
-                };
-                (reads.first().map(name), reads.len() - 1)
-            }
-            Reason::Data(inputs) => {
-                let file = inputs.first().map(|input| self.file(input.path()));
-                (file, inputs.len() - 1)
-            }
-            _ => return "edited".into(),
-        };
-        let first = all.unwrap_or_default();
-        match more {
-            0 => format!("it has taken {first}, which changed"),
-            more => format!("it has taken {first} and {more} more, which changed"),
-        }
+    fn summary(&self) -> std::sync::MutexGuard<'_, Summary> {
+        self.summary.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn exit(&self, update: &Update) {
@@ -172,71 +169,26 @@ impl Reporter {
         ));
     }
 
-    fn tracebacks(update: &Update) {
+    pub(crate) fn tracebacks(update: &Update) {
         for failure in update.failures.iter().filter(|failure| !failure.repeated) {
-            write(&failure.traceback);
+            write(failure.colored.as_ref().unwrap_or(&failure.traceback));
         }
     }
 
     fn line(&self, text: &str) {
+        self.lines(text, &[]);
+    }
+
+    /// A line, and others below it that belong to it.
+    fn lines(&self, text: &str, more: &[String]) {
         if !self.quiet {
-            let now = jiff::ZonedDateTime::now().strftime("%H:%M:%S");
-            write(&format!("hmr  {now}  {text}\n"));
+            let now = jiff::ZonedDateTime::now().strftime("%H:%M:%S").to_string();
+            let (hmr, now) = (self.style.name("hmr"), self.style.dim(&now));
+            let more = more.iter().map(|line| format!("{MARGIN}{line}\n"));
+            let more: String = more.collect();
+            write(&format!("{hmr}  {now}  {text}\n{more}"));
         }
     }
-
-    fn name(&self, module: &ModuleName) -> String {
-        if *module == ModuleName::main() {
-            self.label.clone()
-        } else {
-            module.to_string()
-        }
-    }
-
-    fn files(&self, files: &[PathBuf]) -> String {
-        let shown: Vec<_> = files.iter().take(3).map(|file| self.file(file)).collect();
-        let rest = files.len().saturating_sub(shown.len());
-        let more = if rest > 0 {
-            format!(" and {rest} more")
-        } else {
-            String::new()
-        };
-        shown.join(", ") + &more
-    }
-
-    fn file(&self, file: &Path) -> String {
-        file.strip_prefix(&self.folder)
-            .unwrap_or(file)
-            .display()
-            .to_string()
-    }
-}
-
-/// `kept 3 statements`, if modules ran without them.
-fn kept(update: &Update) -> Option<String> {
-    match update.reran.iter().map(|rerun| rerun.kept).sum() {
-        0 => None,
-        1 => Some("kept 1 statement".into()),
-        many => Some(format!("kept {many} statements")),
-    }
-}
-
-fn milliseconds(time: Duration) -> String {
-    format!("{:.1} ms", time.as_secs_f64() * 1e3)
-}
-
-/// `0.412 ms (compile 0.250, compare 0.031, patch 0.044, run 0.000)`.
-fn timings(update: &Update) -> String {
-    let spent = &update.spent;
-    let parts = [
-        ("compile", spent.compile),
-        ("compare", spent.compare),
-        ("patch", spent.patch),
-        ("run", spent.run),
-    ];
-    let number = |time: Duration| format!("{:.3}", time.as_secs_f64() * 1e3);
-    let parts = parts.map(|(name, time)| format!("{name} {}", number(time)));
-    format!("{} ms ({})", number(update.elapsed), parts.join(", "))
 }
 
 /// Shows what is wrong with the arguments, or the help that was asked for.

@@ -20,7 +20,7 @@ use crate::{
     ctrl_c,
     interrupt::Interrupt,
     reload::{Reloads, flush_output},
-    report::{self, Reporter},
+    report::{self, Reporter, Style},
     restart,
     saves::Receiver,
     termination,
@@ -48,6 +48,8 @@ impl Session {
         let roots = Roots::new(py, config.roots.clone())?;
         let engine = Engine::install(py, roots)?;
         engine.set_granularity(config.granularity);
+        engine.set_explains(config.why);
+        engine.set_color(config.style == Style::Colored);
         let code_readers = config.settings.code_readers.iter().cloned();
         engine.set_rules(Rules::default().with_code_readers(code_readers));
         let folder = config
@@ -56,13 +58,7 @@ impl Session {
             .unwrap_or_else(|_| config.folder.clone());
         let entry = config.entry.to_string();
         let watching = without_signals(py, || py.detach(|| Watching::start(folder, &entry)))??;
-        let reporter = Reporter {
-            label: config.entry.label(),
-            program: config.entry.to_string(),
-            folder: std::env::current_dir().unwrap_or_else(|_| config.folder.clone()),
-            quiet: config.quiet,
-            timings: config.timings,
-        };
+        let reporter = Reporter::new(&config)?;
         let reloads = Arc::new(Reloads::new(engine, reporter, watching));
         Ok(Self { config, reloads })
     }
@@ -82,6 +78,7 @@ impl Session {
             std::mem::forget((self, receiver));
             return status;
         }
+        self.reloads.reporter.end();
         receiver.stop(py);
         if termination::is_asked() {
             termination::end(py, true)?;

@@ -1,16 +1,30 @@
 //! The settings of a project: `[tool.hmr]` in its `pyproject.toml`.
 //!
 //! That is the file beside the program or in the nearest folder above. What it says wrongly is an
-//! error, and a name that is not known is one too: a setting that does nothing helps nobody.
+//! error that names the line, and a name that is not known is one too: a setting that does nothing
+//! helps nobody.
 
 use std::{
     fs, io,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, Result, bail};
 use hmr_module_graph::statements::Granularity;
-use toml::{Table, Value};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+const GRANULARITY: &str = "granularity";
+const CODE_READERS: &str = "code-readers";
+
+/// All that there are, sorted.
+const NAMES: [&str; 2] = [CODE_READERS, GRANULARITY];
+
+/// From here on, two names are taken for one with a slip of the finger.
+const ALIKE: f64 = 0.8;
 
 /// What the table says. Anything that it does not say is as by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,7 +51,8 @@ impl Settings {
     }
 }
 
-fn project_file(folder: &Path) -> Option<PathBuf> {
+/// The file that has the settings of the project that `folder` is part of, if there is one.
+pub(crate) fn project_file(folder: &Path) -> Option<PathBuf> {
     let files = folder.ancestors().map(|it| it.join("pyproject.toml"));
     files.into_iter().find(|file| file.is_file())
 }
@@ -53,26 +68,58 @@ fn read(path: &Path) -> Result<Settings> {
 }
 
 fn parse(text: &str) -> Result<Settings> {
-    let file: Table = text.parse()?;
+    let file = DeTable::parse(text)?;
     let mut settings = Settings::default();
-    let table = file.get("tool").and_then(|tool| tool.get("hmr"));
-    let Some(table) = table else {
+    let tool = file.get_ref().get("tool").map(Spanned::get_ref);
+    let Some(table) = tool.and_then(|tool| tool.get("hmr")) else {
         return Ok(settings);
     };
-    let Value::Table(table) = table else {
-        bail!("tool.hmr is {}, not a table", table.type_str());
+    let at = |place: Range<usize>| format!("line {}", line(text, place.start));
+    let DeValue::Table(entries) = table.get_ref() else {
+        bail!(
+            "{}: tool.hmr is {}, not a table",
+            at(table.span()),
+            table.get_ref().type_str()
+        );
     };
-    for (name, value) in table {
-        match name.as_str() {
-            "granularity" => settings.granularity = Some(granularity(value)?),
-            "code-readers" => settings.code_readers = names(name, value)?,
-            _ => bail!("tool.hmr has no setting named {name}"),
-        }
+    let mut entries: Vec<_> = entries.iter().collect();
+    // The first mistake in the file is the one to be told of.
+    entries.sort_by_key(|(name, _)| name.span().start);
+    for (name, value) in entries {
+        let set = set(&mut settings, name.get_ref(), value.get_ref());
+        set.with_context(|| at(name.span()))?;
     }
     Ok(settings)
 }
 
-fn granularity(value: &Value) -> Result<Granularity> {
+fn set(settings: &mut Settings, name: &str, value: &DeValue<'_>) -> Result<()> {
+    match name {
+        GRANULARITY => settings.granularity = Some(granularity(value)?),
+        CODE_READERS => settings.code_readers = names(name, value)?,
+        _ => bail!("tool.hmr has no setting named {name}{}", instead_of(name)),
+    }
+    Ok(())
+}
+
+/// What may have been meant by a name that no setting has.
+fn instead_of(name: &str) -> String {
+    let likeness = |known: &&str| strsim::jaro_winkler(known, &name.replace('_', "-"));
+    let nearest = NAMES
+        .into_iter()
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+        .filter(|known| likeness(known) > ALIKE);
+    match nearest {
+        Some(known) => format!("; did you mean {known}?"),
+        None => format!("; there are {}", NAMES.join(", ")),
+    }
+}
+
+/// The number of the line in which the byte at `place` stands.
+fn line(text: &str, place: usize) -> usize {
+    text[..place].matches('\n').count() + 1
+}
+
+fn granularity(value: &DeValue<'_>) -> Result<Granularity> {
     match value.as_str() {
         Some("module") => Ok(Granularity::Module),
         Some("statement") => Ok(Granularity::Statement),
@@ -81,9 +128,12 @@ fn granularity(value: &Value) -> Result<Granularity> {
 }
 
 /// A list of strings.
-fn names(setting: &str, value: &Value) -> Result<Vec<String>> {
-    let strings = value.as_array().map(|list| list.iter().map(Value::as_str));
-    let names: Option<Vec<_>> = strings.and_then(|it| it.map(|s| Some(s?.to_owned())).collect());
+fn names(setting: &str, value: &DeValue<'_>) -> Result<Vec<String>> {
+    let string = |it: &Spanned<DeValue<'_>>| it.get_ref().as_str().map(str::to_owned);
+    let names: Option<Vec<_>> = match value {
+        DeValue::Array(list) => list.iter().map(string).collect(),
+        _ => None,
+    };
     names.with_context(|| format!("tool.hmr.{setting} must be a list of names, as in [\"jit\"]"))
 }
 
@@ -92,7 +142,7 @@ mod tests {
     use super::*;
 
     fn error(text: &str) -> String {
-        parse(text).expect_err(text).to_string()
+        format!("{:#}", parse(text).expect_err(text))
     }
 
     #[test]
@@ -127,7 +177,7 @@ mod tests {
         }
         assert_eq!(
             error("[tool.hmr]\ngranularity = 'line'\n"),
-            "tool.hmr.granularity must be \"module\" or \"statement\""
+            "line 2: tool.hmr.granularity must be \"module\" or \"statement\""
         );
     }
 
@@ -135,16 +185,24 @@ mod tests {
     fn what_is_wrong_is_said() {
         assert_eq!(
             error("[tool]\nhmr = 1\n"),
-            "tool.hmr is integer, not a table"
+            "line 2: tool.hmr is integer, not a table"
         );
         assert_eq!(
             error("[tool.hmr]\ncode_readers = []\n"),
-            "tool.hmr has no setting named code_readers"
+            "line 2: tool.hmr has no setting named code_readers; did you mean code-readers?"
+        );
+        assert_eq!(
+            error("[project]\n\n[tool.hmr]\nzzz = 1\ngranulatiry = 'module'\n"),
+            "line 4: tool.hmr has no setting named zzz; there are code-readers, granularity"
+        );
+        assert_eq!(
+            error("[tool.hmr]\ngranularity = 'module'\ngranulatiry = 'module'\n"),
+            "line 3: tool.hmr has no setting named granulatiry; did you mean granularity?"
         );
         for value in ["'jit'", "['jit', 1]", "{}"] {
             assert_eq!(
                 error(&format!("[tool.hmr]\ncode-readers = {value}\n")),
-                "tool.hmr.code-readers must be a list of names, as in [\"jit\"]"
+                "line 2: tool.hmr.code-readers must be a list of names, as in [\"jit\"]"
             );
         }
         assert!(error("[tool.hmr\n").contains("line 1"));

@@ -102,7 +102,7 @@ fn points_of(inputs: &BTreeSet<Input>) -> Points {
 }
 
 /// The entry counts whatever its name is: scripts often have no ending.
-fn watch(folder: &Path, entry: &str) -> Result<Watcher> {
+pub(crate) fn watch(folder: &Path, entry: &str) -> Result<Watcher> {
     let filter = Filter::new().include("**/*.py").include(escape_glob(entry));
     Watcher::builder()
         .path(folder)

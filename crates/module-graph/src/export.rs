@@ -1,6 +1,7 @@
-//! A [`ModuleGraph`] for other tools: as JSON, and as DOT for Graphviz.
+//! A [`ModuleGraph`] for other tools and for people: as JSON, as DOT for Graphviz, as a Mermaid
+//! flowchart, and as a page for a browser.
 //!
-//! Both come out the same for the same graph: modules are sorted by name, and what one read of
+//! All come out the same for the same graph: modules are sorted by name, and what one read of
 //! another is sorted, too.
 
 use std::{collections::BTreeMap, fmt::Write as _};
@@ -75,6 +76,32 @@ impl ModuleGraph {
         dot + "}\n"
     }
 
+    /// The graph as a flowchart of Mermaid: an arrow goes from a reader to what it read.
+    pub fn to_mermaid(&self) -> String {
+        let reads = self.all_reads();
+        let ids: BTreeMap<_, _> = reads.keys().zip(0..).collect();
+        let mut chart = "flowchart LR\n".to_owned();
+        // Writing to a `String` does not fail.
+        for (name, id) in &ids {
+            let _ = writeln!(chart, "    m{id}[\"{}\"]", entities(name.as_str()));
+        }
+        for (reader, reads) in &reads {
+            for (of, names) in reads {
+                let (from, to, names) = (ids[reader], ids[of], entities(&names.join(", ")));
+                let _ = writeln!(chart, "    m{from} -->|\"{names}\"| m{to}");
+            }
+        }
+        chart
+    }
+
+    /// A page for a browser, in one file that needs no other: modules can be searched by their names,
+    /// files and what is read of them, and each shows who reads which of its names, and what it reads.
+    pub fn to_html(&self) -> String {
+        // In a script of HTML nothing but its end has a meaning.
+        let graph = self.to_json().to_string().replace('<', "\\u003c");
+        include_str!("export/page.html").replace("@GRAPH@", &graph)
+    }
+
     fn all_reads(&self) -> Reads {
         let mut all = Reads::new();
         for module in self.modules() {
@@ -105,4 +132,18 @@ impl ModuleGraph {
 /// A quoted string of DOT: a backslash would begin one of Graphviz's own escapes.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// Text for a label of Mermaid, where characters with a meaning are written by their numbers.
+fn entities(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "._-, ()*/".contains(c);
+    let mut escaped = String::new();
+    for c in text.chars() {
+        if is_plain(c) {
+            escaped.push(c);
+        } else {
+            let _ = write!(escaped, "#{};", u32::from(c));
+        }
+    }
+    escaped
 }

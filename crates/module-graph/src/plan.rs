@@ -34,6 +34,10 @@ pub enum Cause {
     Structure(Structure),
     /// The module's own run executed this function, whose body differs.
     Executed(String),
+    /// A function is called in another way, or closes over something else.
+    Shape(String),
+    /// This function, whose body differs, writes the module's globals, and a load has called it.
+    WritesGlobals(String),
     /// A comment in the source asks for it, at this definition.
     Asked(String),
     /// A decorator has seen the old docstring of this definition.
@@ -271,6 +275,11 @@ impl fmt::Display for Cause {
         match self {
             Self::Structure(structure) => write!(f, "{}", Difference::Structure(structure.clone())),
             Self::Executed(unit) => write!(f, "it called {unit}, which differs"),
+            Self::Shape(unit) => write!(f, "{unit} is called in another way"),
+            Self::WritesGlobals(unit) => write!(
+                f,
+                "{unit}, which differs, sets globals and has run in a load"
+            ),
             Self::Asked(unit) => write!(f, "a comment at {unit} asks for it"),
             Self::DocSeen { unit, decorator } => {
                 write!(f, "@{decorator} has seen the docstring of {unit}")

@@ -10,7 +10,7 @@
 //! namespaces or frames, and the definitions and imports of a module always run: they take no time, and
 //! what they define is told apart from before by comparing it.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::{collections::BTreeSet, fmt, ops::Range};
 
 use crate::outline::{Directive, Kind, Outline, Statement};
 
@@ -83,6 +83,44 @@ pub struct Around {
     pub touched: BTreeSet<String>,
 }
 
+/// Why all of a module has to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Whole {
+    /// The text that ran last is not known, or what it has made is not there any more.
+    Unknown,
+    /// What it has read has changed, too.
+    ReadChanges,
+    /// Hooks, or `atexit` handlers, end what it has begun.
+    Hooks,
+    /// It is part of an import circle.
+    Circle,
+    /// Its code reaches for namespaces, frames or line numbers.
+    Opaque,
+    /// An import of a module of the user's has gone.
+    ImportGone,
+    /// The edit reaches all statements, or may.
+    AllReached,
+    /// What was kept at first turned out to be used.
+    Unforeseen,
+}
+
+/// Reads on after `it ran as a whole: `.
+impl fmt::Display for Whole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "its last run was another one's, or failed",
+            Self::ReadChanges => "what it has read has changed, too",
+            Self::Hooks => "it has hooks or atexit handlers",
+            Self::Circle => "it is part of an import circle",
+            Self::Opaque => "its code may reach all of its names, lines or frames",
+            Self::ImportGone => "an import has gone",
+            Self::AllReached => "the edit may reach all of its statements",
+            Self::Unforeseen => "what was left out turned out to be used",
+        })
+    }
+}
+
 /// The statements that are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
@@ -118,14 +156,21 @@ impl Script {
     }
 }
 
-/// Which statements of `new` need not run after those of `old` have; `None` if all must.
-pub fn plan(old: &Script, new: &Script, around: &Around) -> Option<Plan> {
-    if old.is_opaque() || new.is_opaque() || gives_up_import(old, new, around) {
-        return None;
+/// Which statements of `new` need not run after those of `old` have.
+///
+/// # Errors
+///
+/// All of them must: why.
+pub fn plan(old: &Script, new: &Script, around: &Around) -> Result<Plan, Whole> {
+    if old.is_opaque() || new.is_opaque() {
+        return Err(Whole::Opaque);
+    }
+    if gives_up_import(old, new, around) {
+        return Err(Whole::ImportGone);
     }
     let mut search = Search::new(old, new, around);
     search.settle();
-    search.plan()
+    search.plan().ok_or(Whole::AllReached)
 }
 
 /// Whether an import of a module of the user's has gone. What the statements that are kept have read is

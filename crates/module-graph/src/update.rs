@@ -5,7 +5,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{Input, ModuleName};
+use crate::{Input, ModuleName, plan::Cause, statements::Whole};
 
 /// The outcome of one batch of saves.
 #[derive(Debug, Default, Clone)]
@@ -20,6 +20,10 @@ pub struct Update {
     /// The modules whose run raised, in the order in which they did. Each is among `reran`, still
     /// has the state from before, and is tried again at the next save.
     pub failures: Vec<Failure>,
+    /// The modules whose last run had raised and whose run went well now, in that order.
+    pub recovered: Vec<ModuleName>,
+    /// The modules whose files hold what they held but for layout and comments: nothing was to be done.
+    pub unchanged: Vec<ModuleName>,
     /// How the entry ended its run, if it asked to exit.
     pub exit: Option<Exit>,
     /// Why the entry, which runs and does not end, has to run again: it holds what has changed.
@@ -64,9 +68,15 @@ pub struct Rerun {
     pub reason: Reason,
     /// The names whose values the run changed, sorted.
     pub changed: Vec<String>,
+    /// Why an edit of it made it run and was not patched, as far as that is known.
+    pub cause: Option<Cause>,
     /// How many of its statements did not run, because nothing reached them: see
     /// [`Granularity`](crate::statements::Granularity).
     pub kept: usize,
+    /// The names that these bind, sorted.
+    pub kept_names: Vec<String>,
+    /// Why none was left out, if that was to be tried.
+    pub whole: Option<Whole>,
 }
 
 impl Rerun {
@@ -77,7 +87,10 @@ impl Rerun {
             module,
             reason,
             changed,
+            cause: None,
             kept: 0,
+            kept_names: Vec::new(),
+            whole: None,
         }
     }
 }
@@ -134,9 +147,11 @@ pub struct Failure {
     pub exception: String,
     /// The traceback as CPython prints it, ending in a line feed, without frames of the engine.
     pub traceback: String,
+    /// The same in colour, if that was asked for and CPython can do it, which it does since 3.13.
+    pub colored: Option<String>,
     /// The run was stopped by Ctrl-C.
     pub interrupted: bool,
-    /// The same traceback as at the module's last failure: it has been shown already.
+    /// The same traceback as at the module's last run, which failed too: it has been shown already.
     pub repeated: bool,
 }
 

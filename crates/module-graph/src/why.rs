@@ -57,10 +57,20 @@ impl fmt::Display for Reason {
     }
 }
 
+impl Rerun {
+    /// Why it ran, as far as that is known: `it was edited (changed HOST)`.
+    pub fn because(&self) -> String {
+        match &self.cause {
+            Some(cause) => format!("{} ({cause})", self.reason),
+            None => self.reason.to_string(),
+        }
+    }
+}
+
 /// `reran services.mail: it read config.SMTP_HOST`
 impl fmt::Display for Rerun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "reran {}: {}", self.module, self.reason)
+        write!(f, "reran {}: {}", self.module, self.because())
     }
 }
 
@@ -81,7 +91,7 @@ impl fmt::Display for Chain<'_> {
         for (index, step) in self.0.iter().enumerate() {
             match index {
                 0 => write!(f, "{step}")?,
-                _ => write!(f, "; {}: {}", step.module, step.reason)?,
+                _ => write!(f, "; {}: {}", step.module, step.because())?,
             }
         }
         Ok(())

@@ -20,13 +20,14 @@ use super::{
     opcodes::{Instruction, Opcodes},
     units,
 };
+use crate::plan::Cause;
 
 /// What differs.
 pub(super) enum CodeDiff<'py> {
     /// At most the insides of definitions that have not been executed.
     Definitions(Definitions<'py>),
-    /// Something that runs with the module.
-    Structure,
+    /// Something that runs with the module: what, if it is a function.
+    Structure(Option<Cause>),
 }
 
 /// The functions of both versions.
@@ -95,9 +96,10 @@ pub(super) fn diff<'py>(
     let mut comparison = Comparison {
         executed,
         found: Definitions::default(),
+        cause: None,
     };
     if !comparison.runs_the_same(old, new)? {
-        return Ok(CodeDiff::Structure);
+        return Ok(CodeDiff::Structure(comparison.cause));
     }
     let mut found = comparison.found;
     found.bodies.sort_unstable();
@@ -108,6 +110,8 @@ pub(super) fn diff<'py>(
 struct Comparison<'py, 'a> {
     executed: &'a FxHashSet<String>,
     found: Definitions<'py>,
+    /// The function that must not differ as it does.
+    cause: Option<Cause>,
 }
 
 impl<'py> Comparison<'py, '_> {
@@ -216,7 +220,15 @@ impl<'py> Comparison<'py, '_> {
                 && parameters(old)?.eq(parameters(new)?)?;
             let unit = units::name_of(new)?;
             let is_lazy = unit.contains("__annotate__");
-            if !is_callable_alike || is_lazy || self.executed.contains(&unit) {
+            if is_lazy {
+                return Ok(false);
+            }
+            if !is_callable_alike {
+                self.cause = Some(Cause::Shape(unit));
+                return Ok(false);
+            }
+            if self.executed.contains(&unit) {
+                self.cause = Some(Cause::Executed(unit));
                 return Ok(false);
             }
             self.found.bodies.push(unit);

@@ -8,7 +8,10 @@ use std::{
     collections::BTreeSet,
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -38,12 +41,17 @@ use super::{
     probes::Probes,
     reads, release,
     roots::Roots,
-    settle,
+    settle, source,
     splice::Reading,
     stamp::FileStamp,
     threads,
 };
-use crate::{ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Spent, Update, plan::Rules};
+use crate::{
+    ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Spent, Update,
+    outline::Outline,
+    plan::{Cause, Rules},
+    statements::Whole,
+};
 
 static ENGINE: OnceLock<Engine> = OnceLock::new();
 
@@ -60,6 +68,8 @@ pub struct Engine {
     /// `importlib`'s own way to call what may raise; see [`Caller`](super::run::Caller).
     pub(super) call: Py<PyAny>,
     pub(super) by_statement: AtomicBool,
+    in_color: AtomicBool,
+    explains: AtomicBool,
 }
 
 /// What changes while the program runs.
@@ -295,8 +305,16 @@ pub(super) struct Slot {
     pub(super) held: FxHashMap<String, usize>,
     /// How many statements the last run has left out.
     pub(super) statements_kept: usize,
+    /// The names that they bind.
+    pub(super) names_kept: Vec<String>,
+    /// Why the run that is under way, or the one before, left out none.
+    pub(super) whole: Option<Whole>,
     /// Its last run ended by `SystemExit`.
     pub(super) has_exited: bool,
+    /// What the source of its first run consists of, if that came from bytecode and was looked at.
+    pub(super) outline: Option<Arc<Outline>>,
+    /// Why its edit, which waits for the run, could not be patched.
+    pub(super) cause: Option<Cause>,
     /// What it has left out should have run.
     pub(super) has_kept_wrongly: bool,
     /// The units of its own that its last run executed.
@@ -323,8 +341,8 @@ pub(super) struct Slot {
     pub(super) failed: bool,
     /// Its place in circular imports.
     pub(super) circle: Circle,
-    /// The traceback of the last failure.
-    shown: String,
+    /// The traceback of the last run, if that failed.
+    pub(super) shown: String,
 }
 
 impl fmt::Debug for Engine {
@@ -377,6 +395,8 @@ impl Engine {
                 .getattr("_call_with_frames_removed")?
                 .unbind(),
             by_statement: AtomicBool::new(false),
+            in_color: AtomicBool::new(false),
+            explains: AtomicBool::new(false),
         };
         ENGINE
             .set(engine)
@@ -400,6 +420,33 @@ impl Engine {
         let rules = Arc::new(rules);
         let before = std::mem::replace(&mut self.state().rules, rules);
         drop(before);
+    }
+
+    /// Whether failures come with a traceback in colour, too, where CPython can do that.
+    pub fn set_color(&self, in_color: bool) {
+        self.in_color.store(in_color, Ordering::Relaxed);
+    }
+
+    /// Whether the first edit of a module is to be explained as well as all others: the source of modules
+    /// that come from bytecode is then read, too. To be said before the program runs.
+    pub fn set_explains(&self, explains: bool) {
+        self.explains.store(explains, Ordering::Relaxed);
+    }
+
+    /// Remembers what the source of a module consists of that is about to come from bytecode.
+    pub(super) fn outline_first(&self, id: ModuleId, path: &Path) {
+        if !self.explains.load(Ordering::Relaxed) {
+            return;
+        }
+        let text = std::fs::read(path).ok();
+        let text = text.as_deref().and_then(source::utf8);
+        let outline = text.and_then(|text| Outline::parse(text).ok());
+        self.state().slots[id.index()].outline = outline.map(Arc::new);
+    }
+
+    /// Shows the graph as it is now. `look` must not call anything of Python: the engine is locked.
+    pub fn with_graph<R>(&self, look: impl FnOnce(&ModuleGraph) -> R) -> R {
+        look(&self.state().graph)
     }
 
     /// The folders whose modules are tracked.
@@ -504,12 +551,20 @@ impl Engine {
     pub(super) fn report(&self, id: ModuleId, reason: Reason, changed: Vec<String>) {
         let mut state = self.state();
         let module = state.graph.name(id).clone();
-        let kept = std::mem::take(&mut state.slots[id.index()].statements_kept);
+        let slot = &mut state.slots[id.index()];
+        let kept = std::mem::take(&mut slot.statements_kept);
+        let kept_names = std::mem::take(&mut slot.names_kept);
+        let is_edited = reason == Reason::Edited;
+        let cause = slot.cause.take().filter(|_| is_edited);
+        let whole = slot.whole.take().filter(|_| is_edited && kept == 0);
         state.update.reran.push(Rerun {
             module,
             reason,
             changed,
+            cause,
             kept,
+            kept_names,
+            whole,
         });
     }
 
@@ -523,7 +578,8 @@ impl Engine {
             )
         };
         // The text of the traceback comes from files that nobody's load has asked for.
-        let failure = reads::aside(|| errors::describe(py, name, error, &shown));
+        let in_color = self.in_color.load(Ordering::Relaxed);
+        let failure = reads::aside(|| errors::describe(py, name, error, &shown, in_color));
         let mut state = self.state();
         state.slots[id.index()].shown.clone_from(&failure.traceback);
         state.update.failures.push(failure);

@@ -3,22 +3,34 @@
 use pyo3::{
     exceptions::{PyKeyboardInterrupt, PySystemExit},
     prelude::*,
+    types::PyDict,
 };
 
 use super::own;
 use crate::{Exit, Failure, ModuleName};
 
-/// Describes `error`, with which the run of `module` ended. `last` is the traceback that was shown
-/// for the module's last failure.
-pub(super) fn describe(py: Python<'_>, module: ModuleName, error: &PyErr, last: &str) -> Failure {
+/// Describes `error`, with which the run of `module` ended. `last` is the traceback of its run before,
+/// if that failed.
+pub(super) fn describe(
+    py: Python<'_>,
+    module: ModuleName,
+    error: &PyErr,
+    last: &str,
+    in_color: bool,
+) -> Failure {
     let exception = error
         .get_type(py)
         .name()
         .map_or_else(|_| "Exception".into(), |n| n.to_string());
-    let traceback = format(py, error).unwrap_or_else(|_| format!("{exception}\n"));
+    let plain = format(py, error, false);
+    let traceback = plain.unwrap_or_else(|_| format!("{exception}\n"));
+    let is_repeated = traceback == last;
+    let in_color = in_color && !is_repeated && py.version_info() >= (3, 13);
+    let colored = in_color.then(|| format(py, error, true).ok()).flatten();
     Failure {
         module,
-        repeated: traceback == last,
+        repeated: is_repeated,
+        colored,
         interrupted: error.is_instance_of::<PyKeyboardInterrupt>(py),
         exception,
         traceback,
@@ -41,10 +53,15 @@ pub fn forgive<T>(py: Python<'_>, result: PyResult<T>) -> Option<T> {
     }
 }
 
-fn format(py: Python<'_>, error: &PyErr) -> PyResult<String> {
+fn format(py: Python<'_>, error: &PyErr, in_color: bool) -> PyResult<String> {
     // In three parts: before 3.12 the value does not hold its traceback yet.
     let parts = (error.get_type(py), error.value(py), error.traceback(py));
-    let lines = own::import(py, "traceback")?.call_method1("format_exception", parts)?;
+    let options = PyDict::new(py);
+    if in_color {
+        options.set_item("colorize", true)?;
+    }
+    let traceback = own::import(py, "traceback")?;
+    let lines = traceback.call_method("format_exception", parts, Some(&options))?;
     let mut text = String::new();
     for line in lines.try_iter()? {
         // Lone surrogates have no UTF-8; CPython's stderr escapes them.

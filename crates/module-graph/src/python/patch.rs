@@ -26,11 +26,19 @@ use super::{
     unify::has_results,
     units,
 };
-use crate::{ModuleId, Patched, Read};
+use crate::{ModuleId, Patched, Read, plan::Cause};
+
+/// What became of an edit that may be patched.
+pub(super) enum Patching {
+    /// The live functions have the new code.
+    Done,
+    /// That would not do, and the module has to run again. Why, if it is known.
+    Refused(Option<Cause>),
+}
 
 impl Engine {
     /// Gives the live functions of `id` the code that they have in `new` instead of `old`, the code
-    /// of its last run. `false`: that would not do, and the module has to run again.
+    /// of its last run, if that will do.
     ///
     /// # Errors
     ///
@@ -41,20 +49,21 @@ impl Engine {
         old: &Bound<'py, PyAny>,
         new: &Bound<'py, PyAny>,
         is_spliced: bool,
-    ) -> PyResult<bool> {
+    ) -> PyResult<Patching> {
         let executed = {
             let state = self.state();
             let slot = &state.slots[id.index()];
             if slot.object.is_none() || slot.is_opaque {
-                return Ok(false);
+                return Ok(Patching::Refused(None));
             }
             slot.executed.clone()
         };
         // What the running entry calls again and again it will call anew.
         let executed = self.without_live_units(new.py(), id, executed);
         let diff = || code_diff::diff(old, new, &executed);
-        let CodeDiff::Definitions(found) = self.timed(|spent| &mut spent.compare, diff)? else {
-            return Ok(false);
+        let found = match self.timed(|spent| &mut spent.compare, diff)? {
+            CodeDiff::Definitions(found) => found,
+            CodeDiff::Structure(cause) => return Ok(Patching::Refused(cause)),
         };
         self.timed(
             |spent| &mut spent.patch,
@@ -69,13 +78,16 @@ impl Engine {
         new: &Bound<'py, PyAny>,
         is_spliced: bool,
         found: Definitions<'py>,
-    ) -> PyResult<bool> {
+    ) -> PyResult<Patching> {
         let py = new.py();
-        if self.writes_globals(id, &found)? || !self.is_left_to_patching(id, new, &found) {
-            return Ok(false);
+        if let Some(unit) = self.writes_globals(id, &found)? {
+            return Ok(Patching::Refused(Some(Cause::WritesGlobals(unit))));
+        }
+        if let Some(refused) = self.refusal(id, new, &found) {
+            return Ok(refused);
         }
         let Some(namespace) = self.namespace(py, id) else {
-            return Ok(false);
+            return Ok(Patching::Refused(None));
         };
         let forgot = self.given_by_loads(id, swap(&found, old, &namespace)?);
         document(&found.docs, &namespace)?;
@@ -93,7 +105,7 @@ impl Engine {
         let forgot = forgot.into_iter().map(Bound::unbind);
         self.state().in_place.extend(forgot);
         self.tell_of_patch(id, new, found, names)?;
-        Ok(true)
+        Ok(Patching::Done)
     }
 
     /// Of caches with the units that they wrap those whose results a load may have been given: a load
@@ -110,39 +122,40 @@ impl Engine {
         given.map(|(cache, _)| cache).collect()
     }
 
-    /// Whether a load has let an edited function write the module's globals: it will do so again, and
-    /// must find them as a fresh start has them.
-    fn writes_globals(&self, id: ModuleId, found: &Definitions<'_>) -> PyResult<bool> {
+    /// The edited function, if there is one, that a load has let write the module's globals: it will do
+    /// so again, and must find them as a fresh start has them.
+    fn writes_globals(&self, id: ModuleId, found: &Definitions<'_>) -> PyResult<Option<String>> {
         let executed = self.state().graph.executed_codes(id);
         for pair in found.pairs.iter().filter(|pair| pair.differs) {
             let unit = units::name_of(&pair.new)?;
             if executed.iter().any(|it| **it == *unit)
                 && (stores_global(&pair.old)? || stores_global(&pair.new)?)
             {
-                return Ok(true);
+                return Ok(Some(unit));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
-    /// Whether nothing in the source asks for a rerun: a decorator that reads code or docstrings, or
-    /// a comment. Layout never does.
-    fn is_left_to_patching(
+    /// What in the source asks for a rerun: a decorator that reads code or docstrings, or a comment.
+    /// Layout never does.
+    fn refusal(
         &self,
         id: ModuleId,
         new: &Bound<'_, PyAny>,
         found: &Definitions<'_>,
-    ) -> bool {
+    ) -> Option<Patching> {
         let docs: Vec<_> = found.docs.iter().map(|doc| doc.qualname.clone()).collect();
         if found.bodies.is_empty() && docs.is_empty() && found.module_doc.is_none() {
-            return true;
+            return None;
         }
-        self.reading_of(id, new).is_some_and(|reading| {
-            let has_doc = found.module_doc.is_some();
-            let rules = self.state().rules.clone();
-            let against = rules.against(&found.bodies, &docs, has_doc, &reading.outline);
-            against.is_none()
-        })
+        let Some(reading) = self.reading_of(id, new) else {
+            return Some(Patching::Refused(None));
+        };
+        let has_doc = found.module_doc.is_some();
+        let rules = self.state().rules.clone();
+        let against = rules.against(&found.bodies, &docs, has_doc, &reading.outline);
+        against.map(|cause| Patching::Refused(Some(cause)))
     }
 
     /// From now on the module's code is `new`.
@@ -152,6 +165,7 @@ impl Engine {
             let mut state = self.state();
             let slot = &mut state.slots[id.index()];
             slot.is_spliced = is_spliced;
+            slot.outline = None;
             // The same names, bound in the same way.
             (
                 slot.code.replace(new.clone().unbind()),

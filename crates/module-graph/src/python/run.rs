@@ -55,7 +55,8 @@ impl Engine {
         };
         let (path, source) = self.roots().inspect(&file.extract::<PathBuf>()?);
         let is_lost = self.is_lost(&module_name);
-        let id = self.adopt(module_name.clone(), Some(path), module);
+        let id = self.adopt(module_name.clone(), Some(path.clone()), module);
+        self.outline_first(id, &path);
         if is_lost {
             self.bind_submodules(module, &module_name)?;
         }
@@ -106,7 +107,12 @@ impl Engine {
 
     /// Runs a loaded module again from its file, and adds what happened to the update under way.
     pub(super) fn rerun(&'static self, py: Python<'_>, id: ModuleId, reason: Reason) {
-        self.state().has_rerun = true;
+        let outdated = {
+            let mut state = self.state();
+            state.has_rerun = true;
+            state.slots[id.index()].outline.take()
+        };
+        drop(outdated);
         let run = || self.run(py, id, Caller::Engine, || self.new_code(py, id));
         let mut ran = self.timed(|spent| &mut spent.run, run);
         if self.has_kept_wrongly(id) {
@@ -222,6 +228,10 @@ impl Engine {
                     state.graph.invalidate(reader);
                 }
                 state.failed.retain(|&failed| failed != id);
+                if !std::mem::take(&mut state.slots[id.index()].shown).is_empty() {
+                    let module = state.graph.name(id).clone();
+                    state.update.recovered.push(module);
+                }
             }
             Err(error) => {
                 state.interrupted |= error.is_instance_of::<PyKeyboardInterrupt>(py);

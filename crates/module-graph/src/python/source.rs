@@ -23,10 +23,11 @@ use super::{
     engine::{Engine, Slot},
     errors::forgive,
     keep::{Kept, may_ask},
+    patch::Patching,
     splice::{Reading, splice},
     stamp::FileStamp,
 };
-use crate::{ModuleId, outline::Outline};
+use crate::{ModuleId, diff::Difference, outline::Outline, plan::Cause};
 
 /// A save that takes longer is read as far as it is, and again when it is complete.
 const SAVE: Duration = Duration::from_millis(10);
@@ -47,6 +48,7 @@ impl Engine {
         let (outdated, last) = {
             let mut state = self.state();
             let slot = &mut state.slots[id.index()];
+            slot.cause = None;
             (slot.compiled.take(), slot.source)
         };
         drop(outdated);
@@ -62,11 +64,13 @@ impl Engine {
         // own bytes: nothing that a person would want to hear of.
         let is_same_size =
             matches!((last, slot.source), (Some(last), Some(now)) if now.has_size_of(&last));
-        let name = state.graph.name(id);
-        let is_patched = state.update.patched.iter().any(|it| it.module == *name);
+        let name = state.graph.name(id).clone();
+        let is_patched = state.update.patched.iter().any(|it| it.module == name);
         if is_same_size && !is_patched {
             let path = state.graph.path(id).map(Path::to_path_buf);
             state.rewritten.extend(path);
+        } else if !is_patched {
+            state.update.unchanged.push(name);
         }
         false
     }
@@ -81,15 +85,25 @@ impl Engine {
             _ => return true,
         };
         let old = old.bind(py);
+        let before = self.reading_of(id, old);
+        let first = self.state().slots[id.index()].outline.clone();
         let Ok(new) = self.edited_code(py, id, old) else {
             return true;
         };
         if new.code.eq(old).unwrap_or(false) {
             return false;
         }
-        // A refusal is no news for the program: the module runs again.
-        if forgive(py, self.patch(id, old, &new.code, new.is_spliced)).unwrap_or(false) {
-            return false;
+        // What patching raises is no news for the program: the module runs again.
+        match forgive(py, self.patch(id, old, &new.code, new.is_spliced)) {
+            Some(Patching::Done) => return false,
+            Some(Patching::Refused(cause)) => {
+                let after = self.reading_of(id, &new.code);
+                let before = before.as_ref().map(|it| &it.outline);
+                let before = before.or(first.as_deref());
+                let cause = cause.or_else(|| structure(before?, &after?.outline));
+                self.state().slots[id.index()].cause = cause;
+            }
+            None => {}
         }
         if new.may_run {
             self.state().slots[id.index()].compiled = Some(new.code.unbind());
@@ -293,6 +307,14 @@ impl Engine {
     pub(super) fn reading_of(&self, id: ModuleId, code: &Bound<'_, PyAny>) -> Option<Arc<Reading>> {
         let reading = self.state().slots[id.index()].reading.clone();
         reading.filter(|reading| reading.code.is(code))
+    }
+}
+
+/// What of the statements differs, if that is why a module cannot be patched.
+fn structure(old: &Outline, new: &Outline) -> Option<Cause> {
+    match Difference::between(old, new) {
+        Difference::Structure(structure) => Some(Cause::Structure(structure)),
+        _ => None,
     }
 }
 

@@ -31,7 +31,7 @@ use super::{
 use crate::{
     Input, ModuleId, Read,
     outline::Kind,
-    statements::{Around, Granularity, Plan, Script, plan},
+    statements::{Around, Granularity, Plan, Script, Whole, plan},
 };
 
 /// A run that leaves out statements.
@@ -61,28 +61,32 @@ impl State {
         }
     }
 
-    /// Whether the module's own edit is all that a run of it would be for.
-    fn is_only_edited(&self, id: ModuleId, reads: &[NodeId]) -> bool {
+    /// `Ok` if the module's own edit is all that a run of it would be for.
+    fn is_only_edited(&self, id: ModuleId, reads: &[NodeId]) -> Result<(), Whole> {
         let slot = &self.slots[id.index()];
-        slot.ran.is_some()
+        let imports = self.graph.imports(id);
+        let reads_opaque = || imports.iter().any(|of| self.slots[of.index()].is_opaque);
+        let is_own = |it: &Input| self.inputs.is_own(it.path());
+        let is_known = slot.ran.is_some()
             && slot.code.is_some()
-            && !slot.is_opaque
-            && !slot.circle.is_closed()
             && self.edited.contains(&id)
-            && !self.runs.contains_key(&id)
-            && !self.graph.has_changed(reads)
-            && self.in_place.is_empty()
-            && !self.hooks.contains_key(&id)
-            && !self.handlers.contains_key(&id)
-            && !self
-                .graph
-                .imports(id)
-                .iter()
-                .any(|of| self.slots[of.index()].is_opaque)
-            && !self
-                .inputs_of(reads)
-                .iter()
-                .any(|it| self.inputs.is_own(it.path()))
+            && !self.runs.contains_key(&id);
+        if !is_known {
+            Err(Whole::Unknown)
+        } else if slot.is_opaque || reads_opaque() {
+            Err(Whole::Opaque)
+        } else if slot.circle.is_closed() {
+            Err(Whole::Circle)
+        } else if self.graph.has_changed(reads)
+            || !self.in_place.is_empty()
+            || self.inputs_of(reads).iter().any(is_own)
+        {
+            Err(Whole::ReadChanges)
+        } else if self.hooks.contains_key(&id) || self.handlers.contains_key(&id) {
+            Err(Whole::Hooks)
+        } else {
+            Ok(())
+        }
     }
 
     fn inputs_of(&self, reads: &[NodeId]) -> Vec<Input> {
@@ -120,14 +124,20 @@ impl Engine {
         let (reads, inputs) = {
             let mut state = self.state();
             let reads = state.graph.dependencies(id);
-            if !state.is_only_edited(id, &reads) {
-                state.slots[id.index()].ran = None;
+            if let Err(whole) = state.is_only_edited(id, &reads) {
+                let slot = &mut state.slots[id.index()];
+                slot.ran = None;
+                slot.whole.get_or_insert(whole);
                 return None;
             }
             let inputs = state.inputs_of(&reads);
             (reads, inputs)
         };
-        self.unseen_changes(&inputs).is_empty().then_some(reads)
+        let is_current = self.unseen_changes(&inputs).is_empty();
+        if !is_current {
+            self.state().slots[id.index()].whole = Some(Whole::ReadChanges);
+        }
+        is_current.then_some(reads)
     }
 
     /// What to run in place of `code`, that of the file as it is now.
@@ -149,10 +159,15 @@ impl Engine {
             return Ok(None);
         };
         let Some(around) = self.around(id, &old, &new, namespace)? else {
+            self.state().slots[id.index()].whole = Some(Whole::Circle);
             return Ok(None);
         };
-        let Some(plan) = plan(&old, &new, &around) else {
-            return Ok(None);
+        let plan = match plan(&old, &new, &around) {
+            Ok(plan) => plan,
+            Err(whole) => {
+                self.state().slots[id.index()].whole = Some(whole);
+                return Ok(None);
+            }
         };
         let kept = plan.kept.iter().map(|&at| {
             let statement = &new.outline().statements[at];
@@ -283,7 +298,10 @@ impl Engine {
         state.graph.carry(id, &partial.reads);
         let slot = &mut state.slots[id.index()];
         slot.has_kept_wrongly = is_wrong;
-        slot.statements_kept = if is_wrong { 0 } else { partial.plan.kept.len() };
+        if !is_wrong {
+            slot.statements_kept = partial.plan.kept.len();
+            slot.names_kept = partial.plan.names.into_iter().collect();
+        }
         Ok(whole)
     }
 
@@ -335,6 +353,7 @@ impl Engine {
         let was_wrong = std::mem::take(&mut slot.has_kept_wrongly);
         if was_wrong {
             slot.ran = None;
+            slot.whole = Some(Whole::Unforeseen);
         }
         was_wrong
     }

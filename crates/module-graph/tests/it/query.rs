@@ -189,6 +189,15 @@ fn a_graph_is_exported_the_same_each_time() {
     "#]]
     .assert_eq(&graph.to_dot());
     expect![[r#"
+        flowchart LR
+            m0["__main__"]
+            m1["config"]
+            m2["odd#34;na#92;me#10;"]
+            m0 -->|"C.f(), HOST, PORT, import"| m1
+            m0 -->|"*"| m2
+    "#]]
+    .assert_eq(&graph.to_mermaid());
+    expect![[r#"
         {
           "modules": [
             {
@@ -219,4 +228,17 @@ fn a_graph_is_exported_the_same_each_time() {
           ]
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&graph.to_json()).unwrap());
+}
+
+#[test]
+fn a_page_holds_the_graph_and_nothing_ends_its_script() {
+    let mut graph = ModuleGraph::default();
+    let odd = ModuleName::new("</script><b>").unwrap();
+    graph.add_module(odd, None);
+
+    let page = graph.to_html();
+    let data = r#"{"modules":[{"file":null,"name":"\u003c/script>\u003cb>","reads":{}}]}"#;
+    assert!(page.contains(data), "{page}");
+    assert_eq!(page.matches("</script>").count(), 2, "its own two");
+    assert!(!page.contains("http"), "it needs nothing from elsewhere");
 }

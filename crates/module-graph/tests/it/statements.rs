@@ -27,7 +27,7 @@ fn around(text: &str) -> Around {
 /// The statements of `new` that are kept, one a line.
 fn kept_among(old: &str, new: &str, around: &Around) -> String {
     let (old, new_script) = (script(old), script(new));
-    let Some(plan) = plan(&old, &new_script, around) else {
+    let Ok(plan) = plan(&old, &new_script, around) else {
         return "the whole module runs\n".to_owned();
     };
     let statements = &new_script.outline().statements;
