@@ -1,5 +1,25 @@
 """Keeps a Python program running while its source is edited."""
 
-from ._hmr import Reloader, Update, __version__, on_dispose
+from ._hmr import (
+    Reloader,
+    ReloadHook,
+    Update,
+    __version__,
+    is_hot,
+    on,
+    on_dispose,
+    post_reload,
+    pre_reload,
+)
 
-__all__ = ["Reloader", "Update", "__version__", "on_dispose"]
+__all__ = [
+    "ReloadHook",
+    "Reloader",
+    "Update",
+    "__version__",
+    "is_hot",
+    "on",
+    "on_dispose",
+    "post_reload",
+    "pre_reload",
+]

@@ -1,6 +1,7 @@
 from collections.abc import Callable, Sequence
 from os import PathLike
-from typing import Literal, TypeVar, final
+from pathlib import Path
+from typing import Any, Literal, TypeVar, final, overload
 
 __version__: str
 
@@ -11,7 +12,38 @@ def on_dispose(hook: _Hook) -> _Hook:
     program, and at exit, whichever comes first. Returns `hook`, so that it can be a decorator.
 
     Hooks are called newest first, and not for a save that does not compile. Without `hmr` around the
-    program they are called at exit."""
+    program they are called at exit. Raises `TypeError` if `hook` cannot be called."""
+
+def is_hot() -> bool:
+    """Whether `hmr`, or a `Reloader`, runs the program in this process.
+
+    Any thread may ask. It is as good as a constant: it never changes while the program's code runs."""
+
+def pre_reload(hook: Callable[[], object]) -> ReloadHook:
+    """Call `hook`, without arguments, before each reload that patches or reruns anything. A decorator, and
+    with `with pre_reload(hook):` for as long as the block runs.
+
+    Hooks are called oldest first, on the thread that reloads (the main one). One that raises is
+    reported and stops nothing. A hook goes when the module that registered it has run again. Raises
+    `TypeError` if `hook` cannot be called."""
+
+def post_reload(hook: Callable[[], object]) -> ReloadHook:
+    """Call `hook`, without arguments, after each reload that has patched or rerun anything, whether it
+    went well or not. Otherwise as `pre_reload`.
+
+    An entry that runs again and does not end keeps its reload open: its hooks are called when it ends."""
+
+@overload
+def on(event: Literal["before-reload"], function: Callable[[list[str]], object]) -> ReloadHook: ...
+@overload
+def on(event: Literal["after-reload", "error"], function: Callable[[Update], object]) -> ReloadHook:
+    """Call `function` at each `event`, with what it is about:
+
+    * `"before-reload"`: the list of the files that were saved;
+    * `"after-reload"`: the `Update`;
+    * `"error"`: the `Update`, if a module has raised in it, or does not compile.
+
+    Otherwise as `pre_reload`. Raises `ValueError` for any other event."""
 
 def main(argv: Sequence[str]) -> int:
     """Run the command with `argv`, whose first item is the command's own name, and return the exit
@@ -47,8 +79,31 @@ class Reloader:
         """The names of the modules that raised and wait for the next update."""
 
 @final
+class ReloadHook:
+    """A function that is called around reloads.
+
+    It can be called itself, as the function that it was made of. As a context manager it ends with the
+    `with` block."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function."""
+
+    def __enter__(self) -> ReloadHook: ...
+    def __exit__(self, *exc: object) -> None: ...
+    def remove(self) -> None:
+        """From now on it is not called any more. Does nothing the second time."""
+
+    @property
+    def __wrapped__(self) -> Callable[..., object]:
+        """The function that it was made of."""
+
+@final
 class Update:
     """What one batch of saves did."""
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that it was about, without those that hold what they held."""
 
     @property
     def ran(self) -> list[str]:

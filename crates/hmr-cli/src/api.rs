@@ -1,9 +1,20 @@
 //! What a program under `hmr` may ask of it: the functions of the Python package `hmr`.
 //!
 //! The wheel brings a package of that name; the binary has a module of that name built in.
+//!
+//! Kept true: without `hmr` around the program none of them fails or does more than the program asks.
+#![expect(clippy::missing_errors_doc, reason = "the text is Python's")]
 
-use hmr_module_graph::python;
+use hmr_module_graph::python::{self, Engine, Moment, ReloadHook};
 use pyo3::prelude::*;
+
+/// Whether `hmr`, or a `Reloader`, runs the program in this process.
+///
+/// Any thread may ask. It is as good as a constant: it never changes while the program's code runs.
+#[pyfunction]
+pub fn is_hot() -> bool {
+    Engine::get().is_some()
+}
 
 /// Call `hook`, without arguments, before the module that is loading runs again, when it leaves the
 /// program, and at exit, whichever comes first. Returns `hook`, so that it can be a decorator.
@@ -11,17 +22,51 @@ use pyo3::prelude::*;
 /// Hooks are called newest first, and not for a save that does not compile. Without `hmr` around the
 /// program they are called at exit. Raises `TypeError` if `hook` cannot be called.
 #[pyfunction]
-#[expect(clippy::missing_errors_doc, reason = "the text is Python's")]
 pub fn on_dispose(hook: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     python::on_dispose(&hook)?;
     Ok(hook)
+}
+
+/// Call `hook`, without arguments, before each reload that patches or reruns anything. A decorator, and
+/// with `with pre_reload(hook):` for as long as the block runs.
+///
+/// Hooks are called oldest first, on the thread that reloads (the main one). One that raises is
+/// reported and stops nothing. A hook goes when the module that registered it has run again. Raises
+/// `TypeError` if `hook` cannot be called.
+#[pyfunction]
+pub fn pre_reload(hook: &Bound<'_, PyAny>) -> PyResult<ReloadHook> {
+    python::listen(hook, "pre_reload", Moment::Before, false)
+}
+
+/// Call `hook`, without arguments, after each reload that has patched or rerun anything, whether it
+/// went well or not. Otherwise as `pre_reload`.
+///
+/// An entry that runs again and does not end keeps its reload open: its hooks are called when it ends.
+#[pyfunction]
+pub fn post_reload(hook: &Bound<'_, PyAny>) -> PyResult<ReloadHook> {
+    python::listen(hook, "post_reload", Moment::After, false)
+}
+
+/// Call `function` at each `event`, with what it is about:
+///
+/// * `"before-reload"`: the list of the files that were saved;
+/// * `"after-reload"`: the `Update`;
+/// * `"error"`: the `Update`, if a module has raised in it, or does not compile.
+///
+/// Otherwise as `pre_reload`. Raises `ValueError` for any other event.
+#[pyfunction]
+pub fn on(event: &str, function: &Bound<'_, PyAny>) -> PyResult<ReloadHook> {
+    let moment = Moment::of_event(event)?;
+    python::listen(function, "on", moment, true)
 }
 
 /// The module `hmr` of the binary.
 #[pymodule(name = "hmr")]
 pub mod built_in {
     #[pymodule_export]
-    use super::on_dispose;
+    use super::{is_hot, on, on_dispose, post_reload, pre_reload};
+    #[pymodule_export]
+    use hmr_module_graph::python::{ReloadHook, UpdateObject};
 
     #[pymodule_init]
     fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {

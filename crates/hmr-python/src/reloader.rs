@@ -3,7 +3,7 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use hmr_module_graph::{
-    python::{Engine, Entry, Roots},
+    python::{Engine, Entry, Roots, UpdateObject},
     statements::Granularity,
 };
 use pyo3::{
@@ -62,16 +62,16 @@ impl Reloader {
     }
 
     /// Run the program for the first time.
-    fn run(&self, py: Python<'_>) -> PyResult<Update> {
+    fn run(&self, py: Python<'_>) -> PyResult<UpdateObject> {
         let update = self
             .engine
             .run_entry(py, self.entry.clone(), &self.arguments);
-        update.map(Update).map_err(runtime_error)
+        update.map(UpdateObject::from).map_err(runtime_error)
     }
 
     /// Rerun what a change of `files` reaches. Call it on the thread that called `run`.
-    fn update(&self, py: Python<'_>, files: Vec<PathBuf>) -> Update {
-        Update(self.engine.update(py, files))
+    fn update(&self, py: Python<'_>, files: Vec<PathBuf>) -> UpdateObject {
+        self.engine.update(py, files).into()
     }
 
     /// The names of the modules that raised and wait for the next update.
@@ -82,77 +82,6 @@ impl Reloader {
             .iter()
             .map(ToString::to_string)
             .collect()
-    }
-}
-
-/// What one batch of saves did.
-#[pyclass(frozen, module = "hmr")]
-pub(crate) struct Update(hmr_module_graph::Update);
-
-#[pymethods]
-impl Update {
-    /// The names of the modules that ran, dependencies first.
-    #[getter]
-    fn ran(&self) -> Vec<String> {
-        self.0
-            .reran
-            .iter()
-            .map(|rerun| rerun.module.to_string())
-            .collect()
-    }
-
-    /// How many statements were left out of the runs, because the edit did not reach them.
-    #[getter]
-    fn kept(&self) -> usize {
-        self.0.reran.iter().map(|rerun| rerun.kept).sum()
-    }
-
-    /// What got new code or docstrings without a run: `m.f`, `m.C.m`, `m.f.__doc__`.
-    #[getter]
-    fn patched(&self) -> Vec<String> {
-        let full = |patched: &hmr_module_graph::Patched| {
-            let module = patched.module.clone();
-            let names = patched.names().into_iter();
-            names.map(move |name| format!("{module}.{name}"))
-        };
-        self.0.patched.iter().flat_map(full).collect()
-    }
-
-    /// The names of the modules whose run raised, and their tracebacks.
-    #[getter]
-    fn failed(&self) -> Vec<(String, String)> {
-        let failures = self.0.failures.iter();
-        failures
-            .map(|failure| (failure.module.to_string(), failure.traceback.clone()))
-            .collect()
-    }
-
-    /// The names of the modules that left because their file did.
-    #[getter]
-    fn removed(&self) -> Vec<String> {
-        self.0.removed.iter().map(ToString::to_string).collect()
-    }
-
-    /// The status with which the program asked to exit, or `None`.
-    #[getter]
-    fn exit_status(&self) -> Option<i32> {
-        self.0.exit.as_ref().map(|exit| exit.status)
-    }
-
-    /// Milliseconds until everything had settled.
-    #[getter]
-    fn milliseconds(&self) -> f64 {
-        self.0.elapsed.as_secs_f64() * 1e3
-    }
-
-    fn __repr__(&self) -> String {
-        let failed: Vec<_> = self
-            .0
-            .failures
-            .iter()
-            .map(|f| f.module.to_string())
-            .collect();
-        format!("<Update ran={:?} failed={failed:?}>", self.ran())
     }
 }
 

@@ -23,6 +23,7 @@
 //! | `unify`, `reach` | what it changed, and what keeps its object |
 //! | `equality`, `buffers`, `layout`, `referents` | what objects hold, and whether it is the same |
 //! | `dispose`, `at_exit` | how modules end what they have begun |
+//! | `listeners`, `update_object` | who is told of reloads, and how |
 //! | `entry` | what `__main__` is |
 //! | `release` | modules that the program has dropped |
 //! | `roots`, `sys_modules` | which files are the user's, which modules imports find |
@@ -52,6 +53,7 @@ mod frames;
 mod inputs;
 mod keep;
 mod layout;
+mod listeners;
 mod live;
 mod loader;
 mod mark;
@@ -81,10 +83,13 @@ mod sys_modules;
 mod threads;
 mod unify;
 mod units;
+mod update_object;
 
 pub use dispose::on_dispose;
 pub use engine::{Engine, InstallError};
 pub use entry::{Entry, EntryError};
 pub use errors::{exit_of, forgive};
+pub use listeners::{Moment, ReloadHook, listen};
 pub use own::import as import_own;
 pub use roots::Roots;
+pub use update_object::UpdateObject;

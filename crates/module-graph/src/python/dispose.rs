@@ -72,7 +72,7 @@ impl Engine {
     }
 
     /// The user's module that is loading on this thread, or whose code runs.
-    fn acting_module(&self, py: Python<'_>) -> Option<ModuleId> {
+    pub(super) fn acting_module(&self, py: Python<'_>) -> Option<ModuleId> {
         reads::current().or_else(|| self.module_of_namespace(&frames::namespace(py)?))
     }
 

@@ -33,7 +33,7 @@ pub(super) struct EntryRun {
     /// It is being asked to end, to run again.
     is_restarting: bool,
     /// An update is under way, and the entry does not run inside of it.
-    is_updating: bool,
+    pub(super) is_updating: bool,
 }
 
 /// How much has been seen of what the entry reads.

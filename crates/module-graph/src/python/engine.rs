@@ -34,6 +34,7 @@ use super::{
     finder::Finder,
     frames,
     inputs::Inputs,
+    listeners::Listeners,
     module_type, own,
     probes::Probes,
     reads, release,
@@ -105,6 +106,8 @@ pub(super) struct State {
     pub(super) hooks: Hooks,
     /// What loads have registered with `atexit`.
     pub(super) handlers: Handlers,
+    /// Who is told of reloads.
+    pub(super) listeners: Listeners,
     /// The modules whose last text is known: see [`statements`](super::statements).
     pub(super) with_text: BTreeSet<ModuleId>,
 }
@@ -116,6 +119,7 @@ pub(super) struct Batch {
     runs: FxHashMap<ModuleId, u32>,
     rewritten: Vec<PathBuf>,
     interrupted: bool,
+    reload_has_begun: bool,
 }
 
 impl State {
@@ -131,6 +135,7 @@ impl State {
             runs: std::mem::take(&mut self.runs),
             rewritten: std::mem::take(&mut self.rewritten),
             interrupted: std::mem::take(&mut self.interrupted),
+            reload_has_begun: std::mem::take(&mut self.listeners.has_begun),
         }
     }
 
@@ -140,6 +145,7 @@ impl State {
         self.runs = batch.runs;
         self.rewritten = batch.rewritten;
         self.interrupted = batch.interrupted;
+        self.listeners.has_begun = batch.reload_has_begun;
     }
 
     /// The id of the module `name`, whose slot exists from now on.

@@ -88,6 +88,7 @@ fn remove(engine: &'static Engine, py: Python<'_>, id: ModuleId) -> Vec<ModuleNa
         if let Some((object, ..)) = &released {
             let name = engine.state().graph.name(id).clone();
             engine.dispose(py, id);
+            engine.forget_listeners(id);
             forgive(py, forget_module(py, &name, object.bind(py)));
             removed.push(name);
         }

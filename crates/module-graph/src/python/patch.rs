@@ -77,6 +77,9 @@ impl Engine {
         let Some(namespace) = self.namespace(py, id) else {
             return Ok(false);
         };
+        if found.has_news() {
+            self.begin_reload(py);
+        }
         let forgot = self.given_by_loads(id, swap(&found, old, &namespace)?);
         document(&found.docs, &namespace)?;
         place_classes(&found, &namespace)?;
@@ -133,10 +136,10 @@ impl Engine {
         new: &Bound<'_, PyAny>,
         found: &Definitions<'_>,
     ) -> bool {
-        let docs: Vec<_> = found.docs.iter().map(|doc| doc.qualname.clone()).collect();
-        if found.bodies.is_empty() && docs.is_empty() && found.module_doc.is_none() {
+        if !found.has_news() {
             return true;
         }
+        let docs: Vec<_> = found.docs.iter().map(|doc| doc.qualname.clone()).collect();
         self.reading_of(id, new).is_some_and(|reading| {
             let has_doc = found.module_doc.is_some();
             let rules = self.state().rules.clone();

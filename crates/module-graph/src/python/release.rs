@@ -74,6 +74,7 @@ impl Engine {
             }
             let released = self.state().release(id);
             drop(released);
+            self.forget_listeners(id);
         }
     }
 }

@@ -25,7 +25,12 @@ const RUNS_PER_BATCH: u32 = 2;
 pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf>) -> Update {
     let started = Instant::now();
     let _updating = engine.begin_update();
-    let around = engine.state().begin_batch();
+    let around = {
+        let mut state = engine.state();
+        let around = state.begin_batch();
+        state.update.files.clone_from(&files);
+        around
+    };
     let (removed, restart) = reads::apart(|| {
         let removed = mark(engine, py, &files);
         engine.begin_load(py);
@@ -37,10 +42,11 @@ pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf
     let changed = engine.changed_files(files.clone());
     engine.end_batch();
 
-    let (done, in_place) = {
+    let (done, has_begun, in_place) = {
         let mut state = engine.state();
         (
             std::mem::take(&mut state.update),
+            std::mem::take(&mut state.listeners.has_begun),
             state.take_settled_objects(),
         )
     };
@@ -49,7 +55,7 @@ pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf
     }
     drop(in_place);
     engine.let_go_of_dropped(py, PER_UPDATE);
-    Update {
+    let update = Update {
         // A batch that only made something be tried again is reported by its files all the same.
         files: if changed.is_empty() && !done.reran.is_empty() {
             files
@@ -60,7 +66,9 @@ pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf
         restart,
         elapsed: started.elapsed(),
         ..done
-    }
+    };
+    engine.end_reload(py, has_begun, &update);
+    update
 }
 
 /// Settles the entry, then what is left of what the batch reached, until nothing waits that may run.

@@ -74,6 +74,7 @@ impl State {
             && self.in_place.is_empty()
             && !self.hooks.contains_key(&id)
             && !self.handlers.contains_key(&id)
+            && !self.listeners.any_of(id)
             && !self
                 .graph
                 .imports(id)

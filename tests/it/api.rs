@@ -1,0 +1,183 @@
+//! What a program may ask of `hmr`: functions called around reloads, and the package under plain Python.
+
+use hmr_tests::{Hmr, Project, run_plain};
+
+/// A module that has three functions called around reloads, and prints when it runs.
+fn watching(n: u32) -> String {
+    format!(
+        "import hmr\n\
+         @hmr.pre_reload\ndef before():\n    print('before', {n}, flush=True)\n\
+         @hmr.post_reload\ndef after():\n    print('after', {n}, flush=True)\n\
+         hmr.on('after-reload', lambda update: print(update.ran, update.patched, [f.name for f in update.files]))\n\
+         hmr.on('error', lambda update: print('error in', [name for name, _ in update.failed], flush=True))\n\
+         print('hooks', {n}, before.__name__ if hasattr(before, '__name__') else before.__wrapped__.__name__)\n"
+    )
+}
+
+const MAIN: &str = "import hooks, m\nprint('V', m.f())\n";
+
+fn m(n: u32) -> String {
+    format!("print('m', {n})\nN = {n}\ndef f():\n    return N\n")
+}
+
+#[test]
+fn hooks_are_called_around_a_reload_and_not_for_one_that_changes_nothing() {
+    let project = Project::new(&[
+        ("hooks.py", &watching(1)),
+        ("m.py", &m(1)),
+        ("main.py", MAIN),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    let first = hmr.wait_stdout("V 1");
+    assert_eq!(first, ["hooks 1 before", "m 1"], "not for the first run");
+    hmr.save("m.py", &m(2)).expect(
+        &["m", "main"],
+        &[
+            "before 1",
+            "m 2",
+            "V 2",
+            "after 1",
+            "['m', '__main__'] [] ['m.py']",
+        ],
+    );
+    hmr.save("m.py", &format!("# a comment\n{}", m(2)))
+        .expect(&[], &[]);
+}
+
+#[test]
+fn hooks_are_called_around_a_patch() {
+    let project = Project::new(&[
+        ("hooks.py", &watching(1)),
+        ("m.py", "def f():\n    return 1\n"),
+        ("main.py", "import hooks, m\nprint('V', callable(m.f))\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V True");
+    hmr.save("m.py", "def f():\n    return 2\n")
+        .expect(&[], &["before 1", "after 1", "[] ['m.f'] ['m.py']"]);
+}
+
+#[test]
+fn hooks_of_a_module_that_runs_again_are_replaced_and_stay_if_it_fails() {
+    let project = Project::new(&[
+        ("hooks.py", &watching(1)),
+        ("m.py", &m(1)),
+        ("main.py", MAIN),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1");
+    let reload = hmr.save("hooks.py", &format!("{}1 / 0\n", watching(2)));
+    assert_eq!(
+        reload.stdout,
+        [
+            "before 1",
+            "hooks 2 before",
+            "after 1",
+            "['hooks'] [] ['hooks.py']",
+            "error in ['hooks']",
+        ],
+        "{}",
+        reload.log
+    );
+    let reload = hmr.save("hooks.py", &watching(3));
+    assert_eq!(
+        reload.stdout,
+        [
+            "before 1",
+            "hooks 3 before",
+            "after 3",
+            "['hooks'] [] ['hooks.py']",
+        ],
+        "{}",
+        reload.log
+    );
+}
+
+#[test]
+fn a_file_that_does_not_compile_is_an_error_and_no_reload() {
+    let project = Project::new(&[
+        ("hooks.py", &watching(1)),
+        ("m.py", &m(1)),
+        ("main.py", MAIN),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1");
+    let reload = hmr.save("m.py", "N = = 2\n");
+    assert_eq!(reload.stdout, ["error in ['m']"], "{}", reload.log);
+}
+
+#[test]
+fn a_hook_that_raises_is_reported_and_stops_nothing() {
+    let hooks = "import hmr\n@hmr.pre_reload\ndef breaks():\n    raise OSError('broken hook')\n\
+        hmr.pre_reload(lambda: print('next', flush=True))\n";
+    let project = Project::new(&[("hooks.py", hooks), ("m.py", &m(1)), ("main.py", MAIN)]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1");
+    hmr.save("m.py", &m(2))
+        .expect(&["m", "main"], &["next", "m 2", "V 2"]);
+    assert!(hmr.log().contains("OSError: broken hook"), "{}", hmr.log());
+}
+
+#[test]
+fn a_hook_in_a_with_block_ends_with_it() {
+    let main = "import hmr, m, time\nended = []\n\
+        with hmr.pre_reload(lambda: ended.append(print('inside', flush=True))):\n    \
+        print('V', flush=True)\n    while not ended:\n        time.sleep(0.01)\n\
+        print('outside', flush=True)\n";
+    let project = Project::new(&[("m.py", "N = 1\n"), ("main.py", main)]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V");
+    let reload = hmr.save_until("m.py", "N = 2\n", "outside");
+    assert_eq!(reload.stdout, ["inside", "outside"], "{}", reload.log);
+    hmr.save("m.py", "N = 3\n").expect(&["m"], &[]);
+}
+
+#[test]
+fn an_event_that_there_is_not_is_refused_with_those_that_there_are() {
+    let main = "import hmr\nfor wrong in (lambda: hmr.on('reload', print), lambda: hmr.on('error', 3), lambda: hmr.pre_reload(None)):\n    \
+        try:\n        wrong()\n    except (TypeError, ValueError) as error:\n        print(error)\nprint('V', hmr.is_hot())\n";
+    let project = Project::new(&[("main.py", main)]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    assert_eq!(
+        hmr.wait_stdout("V True"),
+        [
+            "there is no event \"reload\": the events are \"before-reload\", \"after-reload\", \"error\"",
+            "on needs something to call, not int",
+            "pre_reload needs something to call, not NoneType",
+        ]
+    );
+}
+
+/// Runs `program` under plain Python and says what it printed.
+#[track_caller]
+fn plain(program: &str) -> Vec<String> {
+    let project = Project::new(&[]);
+    let output = run_plain(&project.root(), program);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "plain Python says {}: {}",
+        output.status,
+        text(&output.stderr)
+    );
+    text(&output.stdout).lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn without_hmr_nothing_is_ever_called() {
+    let program = "import hmr\nprint(hmr.is_hot())\n\
+        @hmr.pre_reload\ndef before():\n    print('before')\n    return 5\n\
+        with hmr.post_reload(lambda: print('after')) as hook:\n    pass\n\
+        hook.remove()\nhmr.on('error', print)\nhmr.on_dispose(lambda: print('at exit'))\n\
+        print(before())\n";
+    assert_eq!(plain(program), ["False", "before", "5", "at exit"]);
+}
+
+/// Compares what the compiled module has with what the stubs beside it say: names, what kind of thing
+/// each is, the names and kinds of parameters, and the text of its documentation.
+const COMPARE_STUBS: &str = include_str!("../python/stubs.py");
+
+#[test]
+fn the_stubs_say_what_the_compiled_module_has() {
+    assert_eq!(plain(COMPARE_STUBS), ["the same"]);
+}
