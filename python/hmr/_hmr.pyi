@@ -45,6 +45,16 @@ def on(event: Literal["after-reload", "error"], function: Callable[[Update], obj
 
     Otherwise as `pre_reload`. Raises `ValueError` for any other event."""
 
+_Value = TypeVar("_Value")
+
+def data(name: str, factory: Callable[[], _Value]) -> _Value:
+    """The value called `name` of the module that calls. The first time it is what `factory()` returns; it
+    stays while the module runs again, whatever has changed, until the module's file goes.
+
+    A restart keeps it too, unless the process ends. Another name makes a new value. Raises `TypeError` if
+    `factory` cannot be called, and whatever it raises: then nothing is kept. Two threads that ask at once
+    may both call their factory, and get the value of one."""
+
 def main(argv: Sequence[str]) -> int:
     """Run the command with `argv`, whose first item is the command's own name, and return the exit
     status."""

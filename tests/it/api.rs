@@ -148,6 +148,92 @@ fn an_event_that_there_is_not_is_refused_with_those_that_there_are() {
     );
 }
 
+/// A module that keeps a list and adds to it in each run, made by a factory that reads `config`.
+fn keeper(n: u32) -> String {
+    format!(
+        "import hmr, config\ndef make():\n    print('makes', config.N, flush=True)\n    return [config.N]\n\
+         seen = hmr.data('seen', make)\nseen.append({n} * 10)\nprint('m', seen)\n"
+    )
+}
+
+#[test]
+fn data_survives_reruns_whatever_has_changed() {
+    let project = Project::new(&[
+        ("config.py", "N = 1\n"),
+        ("m.py", &keeper(1)),
+        (
+            "main.py",
+            "import m\nprint('V', len(m.seen), m.seen is m.seen)\n",
+        ),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    assert_eq!(hmr.wait_stdout("V 2 True"), ["makes 1", "m [1, 10]"]);
+    let reload = hmr.save("m.py", &keeper(2));
+    assert_eq!(reload.stdout[0], "m [1, 10, 20]", "{}", reload.log);
+    // Whatever the factory has read: it is not asked again.
+    let reload = hmr.save("m.py", &format!("{}1 / 0\n", keeper(3)));
+    assert_eq!(reload.stdout, ["m [1, 10, 20, 30]"], "{}", reload.log);
+    let reload = hmr.save("m.py", &keeper(4));
+    assert_eq!(reload.stdout[0], "m [1, 10, 20, 30, 40]", "{}", reload.log);
+}
+
+#[test]
+fn data_goes_with_the_file_of_its_module() {
+    let main =
+        "try:\n    import m\n    print('V', m.seen)\nexcept ImportError:\n    print('V without')\n";
+    let project = Project::new(&[
+        ("config.py", "N = 1\n"),
+        ("m.py", &keeper(1)),
+        ("main.py", main),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V [1, 10]");
+    let remove =
+        |project: &Project| std::fs::remove_file(project.path("m.py")).expect("it is there");
+    hmr.edit("m.py", remove).expect(&["main"], &["V without"]);
+    hmr.save("m.py", &keeper(2))
+        .expect(&["m", "main"], &["makes 1", "m [1, 20]", "V [1, 20]"]);
+}
+
+#[test]
+fn data_is_the_module_s_whose_code_asks_and_kept_by_name() {
+    let store = "import hmr\ndef shared():\n    return hmr.data('list', list)\n";
+    let user = "import hmr, store\nstore.shared().append('{}')\nown = hmr.data('list', list)\n\
+        other = hmr.data('other', list)\nprint(store.shared(), own is other, own is hmr.data('list', list))\n";
+    let project = Project::new(&[
+        ("store.py", store),
+        ("a.py", &user.replace("{}", "a")),
+        (
+            "main.py",
+            &format!("import a\n{}print('V')\n", user.replace("{}", "main")),
+        ),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    assert_eq!(
+        hmr.wait_stdout("V"),
+        ["['a'] False True", "['a', 'main'] False True"]
+    );
+    hmr.save("a.py", &user.replace("{}", "a2"))
+        .expect(&["a"], &["['a', 'main', 'a2'] False True"]);
+}
+
+#[test]
+fn data_that_cannot_be_made_is_not_kept() {
+    let main = "import hmr\ndef breaks():\n    raise OSError('no data')\n\
+        for factory in (breaks, 3, lambda: 5, breaks):\n    try:\n        print(hmr.data('x', factory))\n    \
+        except (OSError, TypeError) as error:\n        print(error)\nprint('V')\n";
+    let project = Project::new(&[("main.py", main)]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    let printed = [
+        "no data",
+        "data needs something to call for the first value, not int",
+        "5",
+        "5",
+    ];
+    assert_eq!(hmr.wait_stdout("V"), printed);
+    assert_eq!(plain(main), [&printed[..], &["V"]].concat());
+}
+
 /// Runs `program` under plain Python and says what it printed.
 #[track_caller]
 fn plain(program: &str) -> Vec<String> {

@@ -60,11 +60,22 @@ pub fn on(event: &str, function: &Bound<'_, PyAny>) -> PyResult<ReloadHook> {
     python::listen(function, "on", moment, true)
 }
 
+/// The value called `name` of the module that calls. The first time it is what `factory()` returns; it
+/// stays while the module runs again, whatever has changed, until the module's file goes.
+///
+/// A restart keeps it too, unless the process ends. Another name makes a new value. Raises `TypeError` if
+/// `factory` cannot be called, and whatever it raises: then nothing is kept. Two threads that ask at once
+/// may both call their factory, and get the value of one.
+#[pyfunction]
+pub fn data<'py>(name: &str, factory: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    python::data(name, factory)
+}
+
 /// The module `hmr` of the binary.
 #[pymodule(name = "hmr")]
 pub mod built_in {
     #[pymodule_export]
-    use super::{is_hot, on, on_dispose, post_reload, pre_reload};
+    use super::{data, is_hot, on, on_dispose, post_reload, pre_reload};
     #[pymodule_export]
     use hmr_module_graph::python::{ReloadHook, UpdateObject};
 

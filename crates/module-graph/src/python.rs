@@ -23,6 +23,7 @@
 //! | `unify`, `reach` | what it changed, and what keeps its object |
 //! | `equality`, `buffers`, `layout`, `referents` | what objects hold, and whether it is the same |
 //! | `dispose`, `at_exit` | how modules end what they have begun |
+//! | `data` | values that survive reruns |
 //! | `listeners`, `update_object` | who is told of reloads, and how |
 //! | `entry` | what `__main__` is |
 //! | `release` | modules that the program has dropped |
@@ -42,6 +43,7 @@ mod caches;
 mod calls;
 mod code_diff;
 mod cycles;
+mod data;
 mod dispose;
 mod endless;
 mod engine;
@@ -85,6 +87,7 @@ mod unify;
 mod units;
 mod update_object;
 
+pub use data::data;
 pub use dispose::on_dispose;
 pub use engine::{Engine, InstallError};
 pub use entry::{Entry, EntryError};

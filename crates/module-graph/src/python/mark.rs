@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{engine::Engine, errors::forgive, sys_modules::sys_modules};
+use super::{data, engine::Engine, errors::forgive, sys_modules::sys_modules};
 use crate::{ModuleId, ModuleName};
 use pyo3::prelude::*;
 
@@ -89,6 +89,7 @@ fn remove(engine: &'static Engine, py: Python<'_>, id: ModuleId) -> Vec<ModuleNa
             let name = engine.state().graph.name(id).clone();
             engine.dispose(py, id);
             engine.forget_listeners(id);
+            data::forget(&name);
             forgive(py, forget_module(py, &name, object.bind(py)));
             removed.push(name);
         }
