@@ -1,10 +1,12 @@
 """Keeps a Python program running while its source is edited."""
 
 from ._hmr import (
+    CachedFunction,
     Reloader,
     ReloadHook,
     Update,
     __version__,
+    cache,
     data,
     is_hot,
     on,
@@ -14,10 +16,12 @@ from ._hmr import (
 )
 
 __all__ = [
+    "CachedFunction",
     "ReloadHook",
     "Reloader",
     "Update",
     "__version__",
+    "cache",
     "data",
     "is_hot",
     "on",

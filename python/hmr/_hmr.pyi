@@ -1,7 +1,7 @@
 from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, TypeVar, final, overload
+from typing import Any, Generic, Literal, TypeVar, final, overload
 
 __version__: str
 
@@ -46,6 +46,7 @@ def on(event: Literal["after-reload", "error"], function: Callable[[Update], obj
     Otherwise as `pre_reload`. Raises `ValueError` for any other event."""
 
 _Value = TypeVar("_Value")
+_Value_co = TypeVar("_Value_co", covariant=True)
 
 def data(name: str, factory: Callable[[], _Value]) -> _Value:
     """The value called `name` of the module that calls. The first time it is what `factory()` returns; it
@@ -54,6 +55,19 @@ def data(name: str, factory: Callable[[], _Value]) -> _Value:
     A restart keeps it too, unless the process ends. Another name makes a new value. Raises `TypeError` if
     `factory` cannot be called, and whatever it raises: then nothing is kept. Two threads that ask at once
     may both call their factory, and get the value of one."""
+
+def cache(function: Callable[[], _Value]) -> CachedFunction[_Value]:
+    """Keep the result of `function`, which takes no arguments, until its source or anything that it was made
+    from changes: names of modules, functions that it called, files and folders that it read. A decorator.
+
+    A rerun of its module keeps the result; whoever was given it runs again when it is outdated, and the
+    next call makes it anew. It is made again, too, if its module runs again and it uses classes or objects
+    of that which no comparison can tell to be the same; and at the next start of the process. Not seen is
+    what no module's run would see either: time, the network, what C code opens. Without `hmr` it is a cache
+    for ever.
+
+    Raises `TypeError` if `function` cannot be called, or is a coroutine or generator. What it raises is not
+    kept. Two threads that call at once may both call the function."""
 
 def main(argv: Sequence[str]) -> int:
     """Run the command with `argv`, whose first item is the command's own name, and return the exit
@@ -87,6 +101,21 @@ class Reloader:
     @property
     def pending(self) -> list[str]:
         """The names of the modules that raised and wait for the next update."""
+
+@final
+class CachedFunction(Generic[_Value_co]):
+    """A function without arguments whose result is kept until something that it was made from changes."""
+
+    def __call__(self) -> _Value_co:
+        """The result: that of the last call, if nothing that it was made from has changed."""
+
+    def cache_clear(self) -> None:
+        """Forget the result, so that the next call makes it anew."""
+
+    def __getattr__(self, name: str) -> Any: ...
+    @property
+    def __wrapped__(self) -> Callable[[], _Value_co]:
+        """The function itself."""
 
 @final
 class ReloadHook:

@@ -46,6 +46,9 @@ def stubs(body, is_class=False):
     """Name -> (kind, parameters, documentation) of what `body` declares."""
     found = {}
     for node in body:
+        if getattr(node, "name", "") == "__getattr__":
+            # In the compiled class it is a part of `__getattribute__`.
+            continue
         if isinstance(node, ast.ClassDef):
             found[node.name] = ("class", stubs(node.body, True), words(ast.get_docstring(node)))
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

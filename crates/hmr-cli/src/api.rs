@@ -5,7 +5,7 @@
 //! Kept true: without `hmr` around the program none of them fails or does more than the program asks.
 #![expect(clippy::missing_errors_doc, reason = "the text is Python's")]
 
-use hmr_module_graph::python::{self, Engine, Moment, ReloadHook};
+use hmr_module_graph::python::{self, Cached, Engine, Moment, ReloadHook};
 use pyo3::prelude::*;
 
 /// Whether `hmr`, or a `Reloader`, runs the program in this process.
@@ -71,13 +71,29 @@ pub fn data<'py>(name: &str, factory: &Bound<'py, PyAny>) -> PyResult<Bound<'py,
     python::data(name, factory)
 }
 
+/// Keep the result of `function`, which takes no arguments, until its source or anything that it was made
+/// from changes: names of modules, functions that it called, files and folders that it read. A decorator.
+///
+/// A rerun of its module keeps the result; whoever was given it runs again when it is outdated, and the
+/// next call makes it anew. It is made again, too, if its module runs again and it uses classes or objects
+/// of that which no comparison can tell to be the same; and at the next start of the process. Not seen is
+/// what no module's run would see either: time, the network, what C code opens. Without `hmr` it is a cache
+/// for ever.
+///
+/// Raises `TypeError` if `function` cannot be called, or is a coroutine or generator. What it raises is not
+/// kept. Two threads that call at once may both call the function.
+#[pyfunction]
+pub fn cache<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Cached>> {
+    python::cache(function)
+}
+
 /// The module `hmr` of the binary.
 #[pymodule(name = "hmr")]
 pub mod built_in {
     #[pymodule_export]
-    use super::{data, is_hot, on, on_dispose, post_reload, pre_reload};
+    use super::{cache, data, is_hot, on, on_dispose, post_reload, pre_reload};
     #[pymodule_export]
-    use hmr_module_graph::python::{ReloadHook, UpdateObject};
+    use hmr_module_graph::python::{Cached, ReloadHook, UpdateObject};
 
     #[pymodule_init]
     fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {

@@ -120,17 +120,21 @@ fn receive(watcher: &Watcher, reloads: &Reloads, mut waker: Waker, interrupt: &I
             pause = None;
         }
         let is_running = reloads.engine.is_entry_running();
-        if is_running && reloads.running.is_long() {
+        // Cached functions are called by threads and handlers, at any time.
+        let may_read = !is_running && reloads.engine.has_cached_functions();
+        if may_read || is_running && reloads.running.is_long() {
             // Nobody else looks after what a program has begun to use that does not end.
             reloads.saves.add(reloads.watch_more());
             if reloads.saves.are_waiting() {
-                interrupt.send();
+                if is_running {
+                    interrupt.send();
+                }
                 // The program may have ended since.
                 waker.wake();
             }
         }
         let is_expected = reloads.says_how_it_goes(is_running);
-        pause = (is_running || is_expected || reloads.saves.are_waiting())
+        pause = (is_running || may_read || is_expected || reloads.saves.are_waiting())
             .then(|| pause.map_or(REMINDER, |last: Duration| LONGEST.min(last * 2)));
     }
 }

@@ -15,9 +15,9 @@ mod _hmr {
     #[pymodule_export]
     use super::{main, reloader::Reloader};
     #[pymodule_export]
-    use hmr_cli::api::{data, is_hot, on, on_dispose, post_reload, pre_reload};
+    use hmr_cli::api::{cache, data, is_hot, on, on_dispose, post_reload, pre_reload};
     #[pymodule_export]
-    use hmr_module_graph::python::{ReloadHook, UpdateObject};
+    use hmr_module_graph::python::{Cached, ReloadHook, UpdateObject};
 
     #[pymodule_init]
     fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {

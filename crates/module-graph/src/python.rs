@@ -23,7 +23,7 @@
 //! | `unify`, `reach` | what it changed, and what keeps its object |
 //! | `equality`, `buffers`, `layout`, `referents` | what objects hold, and whether it is the same |
 //! | `dispose`, `at_exit` | how modules end what they have begun |
-//! | `data` | values that survive reruns |
+//! | `data`, `cached` | values and results that survive reruns |
 //! | `listeners`, `update_object` | who is told of reloads, and how |
 //! | `entry` | what `__main__` is |
 //! | `release` | modules that the program has dropped |
@@ -39,6 +39,7 @@ mod audit;
 mod bindings;
 mod buffers;
 mod bytecode;
+mod cached;
 mod caches;
 mod calls;
 mod code_diff;
@@ -87,6 +88,7 @@ mod unify;
 mod units;
 mod update_object;
 
+pub use cached::{Cached, cache};
 pub use data::data;
 pub use dispose::on_dispose;
 pub use engine::{Engine, InstallError};

@@ -24,6 +24,7 @@ use super::{
     audit,
     bindings::Bindings,
     bytecode::Bytecode,
+    cached::CachedFunctions,
     caches,
     calls::{self, CodeFiles},
     cycles::Circle,
@@ -106,6 +107,8 @@ pub(super) struct State {
     pub(super) hooks: Hooks,
     /// What loads have registered with `atexit`.
     pub(super) handlers: Handlers,
+    /// The functions of `hmr.cache`.
+    pub(super) cached: CachedFunctions,
     /// Who is told of reloads.
     pub(super) listeners: Listeners,
     /// The modules whose last text is known: see [`statements`](super::statements).
@@ -154,6 +157,13 @@ impl State {
         if self.slots.len() <= id.index() {
             self.slots.resize_with(id.index() + 1, Slot::default);
         }
+        id
+    }
+
+    /// What stands for whoever reads while nothing loads: no module, and never running.
+    pub(super) fn outside(&mut self) -> ModuleId {
+        let id = self.add_module(ModuleName::outside(), None);
+        reads::set_outside(id);
         id
     }
 
@@ -550,13 +560,17 @@ impl Engine {
                 return Answer::Unknown;
             };
             if of == reader {
+                let mut state = state;
+                state.graph.record_own(of, what);
                 drop(state);
                 return match what {
                     Read::Name(name) if self.is_hidden(py, of, name) => Answer::Hidden,
                     _ => Answer::Known,
                 };
             }
-            matches!(state.graph.state(of), NodeState::Pending | NodeState::Dirty).then_some(of)
+            // Outside of a load modules are as the last update has left them.
+            let waits = matches!(state.graph.state(of), NodeState::Pending | NodeState::Dirty);
+            (waits && !reads::is_outside(reader)).then_some(of)
         };
         if let Some(of) = waits {
             settle::settle(self, py, of);
@@ -608,7 +622,7 @@ impl Engine {
 
     /// An import of `name` found nothing. Whoever is loading is told when there is something.
     pub(super) fn note_missing(&self, name: &str) {
-        let (Some(reader), Ok(name)) = (reads::current(), ModuleName::new(name)) else {
+        let (Some(reader), Ok(name)) = (reads::recorder(), ModuleName::new(name)) else {
             return;
         };
         let mut state = self.state();

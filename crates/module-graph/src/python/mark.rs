@@ -89,6 +89,7 @@ fn remove(engine: &'static Engine, py: Python<'_>, id: ModuleId) -> Vec<ModuleNa
             let name = engine.state().graph.name(id).clone();
             engine.dispose(py, id);
             engine.forget_listeners(id);
+            engine.forget_cached(id);
             data::forget(&name);
             forgive(py, forget_module(py, &name, object.bind(py)));
             removed.push(name);

@@ -145,7 +145,7 @@ unsafe extern "C" fn stat(
 ) -> *mut ffi::PyObject {
     // SAFETY: as in `probe`.
     unsafe {
-        if reads::current().is_some() {
+        if reads::recorder().is_some() {
             let py = Python::assume_attached();
             let look = if frames::is_probing(py) {
                 Look::Presence
@@ -167,7 +167,7 @@ unsafe extern "C" fn probe(
     // SAFETY: CPython calls this attached, by the vectorcall protocol, with the object that the
     // function is bound to.
     unsafe {
-        if reads::current().is_some() {
+        if reads::recorder().is_some() {
             let py = Python::assume_attached();
             note(py, arguments, count, names, Look::Presence);
         }
@@ -223,7 +223,7 @@ unsafe fn note(
         let path = path
             .filter(|path| !path.is_none())
             .and_then(|path| path_of(&path));
-        if let (Some(path), Some(reader), Some(engine)) = (path, reads::current(), Engine::get()) {
+        if let (Some(path), Some(reader), Some(engine)) = (path, reads::recorder(), Engine::get()) {
             engine.note_looked(reader, &path, look);
         }
     }));

@@ -172,6 +172,7 @@ impl Engine {
             )
         };
         self.enter_circle(id);
+        self.begin_cached(id);
         let handlers = self.take_handlers(id);
         let listeners = self.state().listeners_of(id);
         self.begin_load(py);
@@ -234,6 +235,7 @@ impl Engine {
             }
         }
         drop(state);
+        self.end_cached(id, ran.is_ok());
         ran
     }
 

@@ -89,6 +89,10 @@ fn settle_all(engine: &'static Engine, py: Python<'_>) {
     for module in engine.reorder() {
         batch.settle(module);
     }
+    let inputs = engine.state().doubtful_inputs();
+    for input in inputs {
+        settle_node(engine, py, input);
+    }
     for _ in 0..RUNS_PER_BATCH {
         batch.settle_waiting();
     }
@@ -103,6 +107,12 @@ fn settle_all(engine: &'static Engine, py: Python<'_>) {
 /// Makes one module up to date, if it waits.
 pub(super) fn settle(engine: &'static Engine, py: Python<'_>, module: ModuleId) {
     Batch { engine, py }.settle(module);
+}
+
+/// The same for anything that a load can read.
+pub(super) fn settle_node(engine: &'static Engine, py: Python<'_>, node: NodeId) {
+    // Cycles are no error here: `on_cycle` ignores them all.
+    let _ = graph::settle(&Batch { engine, py }, node);
 }
 
 /// Drives the graph core for one engine.
