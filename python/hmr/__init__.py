@@ -13,6 +13,7 @@ from ._hmr import (
     on_dispose,
     post_reload,
     pre_reload,
+    prune,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "on_dispose",
     "post_reload",
     "pre_reload",
+    "prune",
 ]

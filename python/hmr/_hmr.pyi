@@ -33,6 +33,14 @@ def post_reload(hook: Callable[[], object]) -> ReloadHook:
 
     An entry that runs again and does not end keeps its reload open: its hooks are called when it ends."""
 
+def prune(hook: _Hook) -> _Hook:
+    """Call `hook`, without arguments, when nothing alive imports the module that is loading any more, or when
+    its file goes. Returns `hook`, so that it can be a decorator.
+
+    Its dispose hooks are called first. The module has left the program then: the next import loads it
+    anew. Without such a hook it stays as it is until then. At exit only dispose hooks are called. Raises
+    `TypeError` if `hook` cannot be called."""
+
 @overload
 def on(event: Literal["before-reload"], function: Callable[[list[str]], object]) -> ReloadHook: ...
 @overload

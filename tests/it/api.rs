@@ -234,6 +234,52 @@ fn data_that_cannot_be_made_is_not_kept() {
     assert_eq!(plain(main), [&printed[..], &["V"]].concat());
 }
 
+/// A module that says when it runs, is disposed of and pruned.
+fn pruned(n: u32) -> String {
+    format!(
+        "import hmr\nhmr.on_dispose(lambda: print('disposed', {n}, flush=True))\n\
+         @hmr.prune\ndef gone():\n    print('pruned', {n}, flush=True)\nprint('m', {n})\n"
+    )
+}
+
+#[test]
+fn a_module_is_pruned_when_nothing_alive_imports_it_and_loaded_anew_after_that() {
+    let project = Project::new(&[
+        ("m.py", &pruned(1)),
+        ("between.py", "import m\nprint('between')\n"),
+        ("main.py", "import between\nprint('V 1')\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1");
+    hmr.save("m.py", &pruned(2))
+        .expect(&["m"], &["disposed 1", "m 2"]);
+    // Its importer is imported no more: it is not edited itself.
+    hmr.save("main.py", "print('V 2')\n")
+        .expect(&["main"], &["V 2", "disposed 2", "pruned 2"]);
+    hmr.save("main.py", "print('V 3')\n")
+        .expect(&["main"], &["V 3"]);
+    let reload = hmr.save("main.py", "import between\nprint('V 4')\n");
+    assert_eq!(reload.stdout, ["m 2", "between", "V 4"], "{}", reload.log);
+    hmr.interrupt();
+    assert_eq!(hmr.exit().1, ["disposed 2"]);
+}
+
+#[test]
+fn a_module_is_pruned_when_its_file_goes_and_not_when_a_run_raises() {
+    let main =
+        "try:\n    import m\n    print('V with')\nexcept ImportError:\n    print('V without')\n";
+    let project = Project::new(&[("m.py", &pruned(1)), ("main.py", main)]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V with");
+    hmr.save("main.py", "1 / 0\n")
+        .expect_failure("main", "ZeroDivisionError");
+    hmr.save("main.py", main).expect(&["main"], &["V with"]);
+    let remove =
+        |project: &Project| std::fs::remove_file(project.path("m.py")).expect("it is there");
+    hmr.edit("m.py", remove)
+        .expect(&["main"], &["disposed 1", "pruned 1", "V without"]);
+}
+
 /// Runs `program` under plain Python and says what it printed.
 #[track_caller]
 fn plain(program: &str) -> Vec<String> {
@@ -254,7 +300,7 @@ fn without_hmr_nothing_is_ever_called() {
     let program = "import hmr\nprint(hmr.is_hot())\n\
         @hmr.pre_reload\ndef before():\n    print('before')\n    return 5\n\
         with hmr.post_reload(lambda: print('after')) as hook:\n    pass\n\
-        hook.remove()\nhmr.on('error', print)\nhmr.on_dispose(lambda: print('at exit'))\n\
+        hook.remove()\nhmr.on('error', print)\nhmr.prune(before)\nhmr.on_dispose(lambda: print('at exit'))\n\
         print(before())\n";
     assert_eq!(plain(program), ["False", "before", "5", "at exit"]);
 }

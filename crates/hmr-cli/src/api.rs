@@ -71,6 +71,18 @@ pub fn data<'py>(name: &str, factory: &Bound<'py, PyAny>) -> PyResult<Bound<'py,
     python::data(name, factory)
 }
 
+/// Call `hook`, without arguments, when nothing alive imports the module that is loading any more, or when
+/// its file goes. Returns `hook`, so that it can be a decorator.
+///
+/// Its dispose hooks are called first. The module has left the program then: the next import loads it
+/// anew. Without such a hook it stays as it is until then. At exit only dispose hooks are called. Raises
+/// `TypeError` if `hook` cannot be called.
+#[pyfunction]
+pub fn prune(hook: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    python::listen(&hook, "prune", Moment::Prune, false)?;
+    Ok(hook)
+}
+
 /// Keep the result of `function`, which takes no arguments, until its source or anything that it was made
 /// from changes: names of modules, functions that it called, files and folders that it read. A decorator.
 ///
@@ -91,7 +103,7 @@ pub fn cache<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Cached>> 
 #[pymodule(name = "hmr")]
 pub mod built_in {
     #[pymodule_export]
-    use super::{cache, data, is_hot, on, on_dispose, post_reload, pre_reload};
+    use super::{cache, data, is_hot, on, on_dispose, post_reload, pre_reload, prune};
     #[pymodule_export]
     use hmr_module_graph::python::{Cached, ReloadHook, UpdateObject};
 

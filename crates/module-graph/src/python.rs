@@ -22,7 +22,7 @@
 //! | `namespace`, `recorder`, `bindings` | what a rerun bound |
 //! | `unify`, `reach` | what it changed, and what keeps its object |
 //! | `equality`, `buffers`, `layout`, `referents` | what objects hold, and whether it is the same |
-//! | `dispose`, `at_exit` | how modules end what they have begun |
+//! | `dispose`, `prune`, `at_exit` | how modules end what they have begun |
 //! | `data`, `cached` | values and results that survive reruns |
 //! | `listeners`, `update_object` | who is told of reloads, and how |
 //! | `entry` | what `__main__` is |
@@ -69,6 +69,7 @@ mod packages;
 mod patch;
 mod places;
 mod probes;
+mod prune;
 mod reach;
 mod reads;
 mod recorder;

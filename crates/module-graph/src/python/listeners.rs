@@ -31,6 +31,8 @@ pub enum Moment {
     After,
     /// When a module has raised.
     Error,
+    /// When nothing alive imports the module that listens any more. It is called once.
+    Prune,
 }
 
 impl Moment {
@@ -87,6 +89,21 @@ impl Listeners {
     fn of(&self, module: ModuleId) -> Vec<u64> {
         let own = self.known.iter().filter(|it| it.owner == Some(module));
         own.map(|it| it.id).collect()
+    }
+
+    /// The modules that have registered any for `moment`, each once.
+    pub(super) fn owners(&self, moment: Moment) -> Vec<ModuleId> {
+        let waiting = self.known.iter().filter(|it| it.moment == moment);
+        let mut owners: Vec<_> = waiting.filter_map(|it| it.owner).collect();
+        owners.sort_unstable();
+        owners.dedup();
+        owners
+    }
+
+    /// Takes out what `module` wants to have called at its end, oldest first.
+    #[must_use]
+    pub(super) fn take_prune_hooks(&mut self, module: ModuleId) -> Vec<Py<PyAny>> {
+        self.take(|it| it.moment == Moment::Prune && it.owner == Some(module))
     }
 
     /// Takes out those that `is_gone` names. Drop them without the lock.

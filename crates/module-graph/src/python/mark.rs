@@ -87,9 +87,7 @@ fn remove(engine: &'static Engine, py: Python<'_>, id: ModuleId) -> Vec<ModuleNa
         };
         if let Some((object, ..)) = &released {
             let name = engine.state().graph.name(id).clone();
-            engine.dispose(py, id);
-            engine.forget_listeners(id);
-            engine.forget_cached(id);
+            engine.end_module(py, id);
             data::forget(&name);
             forgive(py, forget_module(py, &name, object.bind(py)));
             removed.push(name);
@@ -98,7 +96,12 @@ fn remove(engine: &'static Engine, py: Python<'_>, id: ModuleId) -> Vec<ModuleNa
     removed
 }
 
-fn forget_module(py: Python<'_>, name: &ModuleName, object: &Bound<'_, PyModule>) -> PyResult<()> {
+/// Imports find the module no more.
+pub(super) fn forget_module(
+    py: Python<'_>,
+    name: &ModuleName,
+    object: &Bound<'_, PyModule>,
+) -> PyResult<()> {
     let modules = sys_modules(py);
     let found = modules.get_item(name.as_str())?;
     if found.is_some_and(|found| found.is(object)) {

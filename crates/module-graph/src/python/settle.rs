@@ -35,6 +35,7 @@ pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf
         let removed = mark(engine, py, &files);
         engine.begin_load(py);
         settle_all(engine, py);
+        engine.prune(py);
         let restart = engine.reaches_entry(py);
         engine.end_load(py);
         (removed, restart)
