@@ -1,6 +1,7 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Generic, Literal, TypeVar, final, overload
 
 __version__: str
@@ -40,6 +41,28 @@ def prune(hook: _Hook) -> _Hook:
     Its dispose hooks are called first. The module has left the program then: the next import loads it
     anew. Without such a hook it stays as it is until then. At exit only dispose hooks are called. Raises
     `TypeError` if `hook` cannot be called."""
+
+@overload
+def accept(modules: str | ModuleType, callback: Callable[[ModuleType], object]) -> None: ...
+@overload
+def accept(
+    modules: Iterable[str | ModuleType], callback: Callable[[list[ModuleType | None]], object]
+) -> None:
+    """A change of `modules` stops at the module that calls: it does not run again for it, and
+    `callback` is called instead, once they have settled. `modules` is a module or its name, relative ones
+    too, and the callback is given the module; or several, and it is given a list, with `None` for those
+    that have not changed.
+
+    The callback is called for whatever changes there, also if only functions read it, on the thread that
+    reloads. What it binds in its module is told to who reads that. If it raises, that is reported, and the
+    module runs again. A change that reaches the module in another way makes it run all the same. Raises
+    `TypeError` and `ValueError` for what is no module, or cannot be called."""
+
+def invalidate() -> None:
+    """From a callback of `accept`: pass the change on. The module that accepted runs again, and who reads from
+    it is told what that changed.
+
+    Raises `RuntimeError` outside of such a callback."""
 
 @overload
 def on(event: Literal["before-reload"], function: Callable[[list[str]], object]) -> ReloadHook: ...
@@ -163,6 +186,10 @@ class Update:
     @property
     def patched(self) -> list[str]:
         """What got new code or docstrings without a run: `m.f`, `m.C.m`, `m.f.__doc__`."""
+
+    @property
+    def accepted(self) -> list[str]:
+        """The names of the modules that accepted a change and did not run again for it."""
 
     @property
     def failed(self) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@
 //! once went wrong, without a number. `tidy` looks at the source tree instead and starts nothing.
 
 mod api;
+mod api_accept;
 mod api_cache;
 mod calls;
 mod comeback;

@@ -83,6 +83,29 @@ pub fn prune(hook: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     Ok(hook)
 }
 
+/// A change of `modules` stops at the module that calls: it does not run again for it, and
+/// `callback` is called instead, once they have settled. `modules` is a module or its name, relative ones
+/// too, and the callback is given the module; or several, and it is given a list, with `None` for those
+/// that have not changed.
+///
+/// The callback is called for whatever changes there, also if only functions read it, on the thread that
+/// reloads. What it binds in its module is told to who reads that. If it raises, that is reported, and the
+/// module runs again. A change that reaches the module in another way makes it run all the same. Raises
+/// `TypeError` and `ValueError` for what is no module, or cannot be called.
+#[pyfunction]
+pub fn accept(modules: &Bound<'_, PyAny>, callback: &Bound<'_, PyAny>) -> PyResult<()> {
+    python::accept(modules, callback)
+}
+
+/// From a callback of `accept`: pass the change on. The module that accepted runs again, and who reads from
+/// it is told what that changed.
+///
+/// Raises `RuntimeError` outside of such a callback.
+#[pyfunction]
+pub fn invalidate() -> PyResult<()> {
+    python::invalidate()
+}
+
 /// Keep the result of `function`, which takes no arguments, until its source or anything that it was made
 /// from changes: names of modules, functions that it called, files and folders that it read. A decorator.
 ///
@@ -103,7 +126,9 @@ pub fn cache<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Cached>> 
 #[pymodule(name = "hmr")]
 pub mod built_in {
     #[pymodule_export]
-    use super::{cache, data, is_hot, on, on_dispose, post_reload, pre_reload, prune};
+    use super::{
+        accept, cache, data, invalidate, is_hot, on, on_dispose, post_reload, pre_reload, prune,
+    };
     #[pymodule_export]
     use hmr_module_graph::python::{Cached, ReloadHook, UpdateObject};
 

@@ -98,6 +98,7 @@ impl Reporter {
         effects.extend(self.patched(update));
         effects.extend(self.list("reran", ran));
         effects.extend(kept(update));
+        effects.extend(self.list("accepted by", update.accepted.iter()));
         for failure in &update.failures {
             let module = self.name(&failure.module);
             effects.push(format!("{module} failed ({})", failure.exception));

@@ -15,7 +15,9 @@ mod _hmr {
     #[pymodule_export]
     use super::{main, reloader::Reloader};
     #[pymodule_export]
-    use hmr_cli::api::{cache, data, is_hot, on, on_dispose, post_reload, pre_reload, prune};
+    use hmr_cli::api::{
+        accept, cache, data, invalidate, is_hot, on, on_dispose, post_reload, pre_reload, prune,
+    };
     #[pymodule_export]
     use hmr_module_graph::python::{Cached, ReloadHook, UpdateObject};
 

@@ -24,6 +24,7 @@
 //! | `equality`, `buffers`, `layout`, `referents` | what objects hold, and whether it is the same |
 //! | `dispose`, `prune`, `at_exit` | how modules end what they have begun |
 //! | `data`, `cached` | values and results that survive reruns |
+//! | `accept` | where changes stop |
 //! | `listeners`, `update_object` | who is told of reloads, and how |
 //! | `entry` | what `__main__` is |
 //! | `release` | modules that the program has dropped |
@@ -34,6 +35,7 @@
 
 pub mod embed;
 
+mod accept;
 mod at_exit;
 mod audit;
 mod bindings;
@@ -89,6 +91,7 @@ mod unify;
 mod units;
 mod update_object;
 
+pub use accept::{accept, invalidate};
 pub use cached::{Cached, cache};
 pub use data::data;
 pub use dispose::on_dispose;

@@ -20,6 +20,8 @@ pub struct Update {
     /// The modules whose run raised, in the order in which they did. Each is among `reran`, still
     /// has the state from before, and is tried again at the next save.
     pub failures: Vec<Failure>,
+    /// The modules that have accepted a change and did not run again for it, in that order.
+    pub accepted: Vec<ModuleName>,
     /// How the entry ended its run, if it asked to exit.
     pub exit: Option<Exit>,
     /// Why the entry, which runs and does not end, has to run again: it holds what has changed.

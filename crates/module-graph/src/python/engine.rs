@@ -20,6 +20,7 @@ use pyo3::{
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
+    accept::Acceptors,
     at_exit::{self, Handlers},
     audit,
     bindings::Bindings,
@@ -107,6 +108,8 @@ pub(super) struct State {
     pub(super) hooks: Hooks,
     /// What loads have registered with `atexit`.
     pub(super) handlers: Handlers,
+    /// What modules accept of changes.
+    pub(super) acceptors: Acceptors,
     /// The functions of `hmr.cache`.
     pub(super) cached: CachedFunctions,
     /// Who is told of reloads.
@@ -131,6 +134,7 @@ impl State {
     pub(super) fn begin_batch(&mut self) -> Batch {
         self.forget_outdated_texts();
         self.graph.begin_batch();
+        self.acceptors.begin_batch();
         self.inputs.begin_batch();
         Batch {
             update: std::mem::take(&mut self.update),

@@ -66,6 +66,7 @@ impl Engine {
             }
         }
         self.forget_listeners(id);
+        self.forget_acceptors(id);
         self.forget_cached(id);
     }
 }

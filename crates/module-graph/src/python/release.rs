@@ -75,6 +75,7 @@ impl Engine {
             let released = self.state().release(id);
             drop(released);
             self.forget_listeners(id);
+            self.forget_acceptors(id);
         }
     }
 }

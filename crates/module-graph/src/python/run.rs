@@ -175,6 +175,7 @@ impl Engine {
         self.begin_cached(id);
         let handlers = self.take_handlers(id);
         let listeners = self.state().listeners_of(id);
+        let acceptors = self.state().acceptors.count(id);
         self.begin_load(py);
         let ran = match object {
             Some(object) => {
@@ -188,6 +189,7 @@ impl Engine {
         }
         self.replace_handlers(py, id, handlers, ran.is_ok());
         self.replace_listeners(id, &listeners, ran.is_ok());
+        self.replace_acceptors(id, acceptors, ran.is_ok());
         let is_opaque = self.is_opaque(py, id);
         let (readers, left) = self.leave_circle(py, id, ran.is_ok());
         let mut state = self.state();

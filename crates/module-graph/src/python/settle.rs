@@ -90,6 +90,12 @@ fn settle_all(engine: &'static Engine, py: Python<'_>) {
     for module in engine.reorder() {
         batch.settle(module);
     }
+    let reached = engine.call_waiting_acceptors(py);
+    for &module in &reached {
+        engine.state().graph.invalidate(module);
+        batch.settle(module);
+    }
+    batch.settle_waiting();
     let inputs = engine.state().doubtful_inputs();
     for input in inputs {
         settle_node(engine, py, input);
@@ -231,7 +237,7 @@ impl Host for Batch<'_> {
         if self.engine.state().slots[module.index()].object.is_none() {
             return self.skip_unloaded(module);
         }
-        if self.runs_inside_another(module) {
+        if self.engine.accepts(self.py, module) || self.runs_inside_another(module) {
             return;
         }
         let reason = self.reason(module);

@@ -75,6 +75,7 @@ impl State {
             && !self.hooks.contains_key(&id)
             && !self.handlers.contains_key(&id)
             && !self.listeners.any_of(id)
+            && self.acceptors.count(id) == 0
             && !self.has_cached_functions(id)
             && !self
                 .graph

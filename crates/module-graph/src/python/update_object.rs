@@ -51,6 +51,12 @@ impl UpdateObject {
         self.0.patched.iter().flat_map(full).collect()
     }
 
+    /// The names of the modules that accepted a change and did not run again for it.
+    #[getter]
+    fn accepted(&self) -> Vec<String> {
+        self.0.accepted.iter().map(ToString::to_string).collect()
+    }
+
     /// The names of the modules whose run raised, and their tracebacks.
     #[getter]
     fn failed(&self) -> Vec<(String, String)> {
