@@ -108,7 +108,12 @@ def main(argv: Sequence[str]) -> int:
 class Reloader:
     """Runs a program in this process and reruns what a change of its files reaches.
 
-    There can be one in a process, for `sys.modules` belongs to the process too.
+    There can be one in a process, for `sys.modules` belongs to the process too. As a context manager it
+    watches the program's files and runs the program; leaving it ends the watch and calls the program's
+    dispose hooks. Inside, `for update in reloader` waits for saves and reloads, and so does `async for` in
+    `async with`, on the event loop's thread, while other tasks run.
+
+    `run`, `update`, `wait` and the iterations belong to one thread; other methods to any.
     """
 
     def __new__(
@@ -127,7 +132,48 @@ class Reloader:
         """Run the program for the first time."""
 
     def update(self, files: Sequence[str | PathLike[str]]) -> Update:
-        """Rerun what a change of `files` reaches. Call it on the thread that called `run`."""
+        """Rerun what a change of `files` reaches. Raises `RuntimeError` if the reloader is closed."""
+
+    def wait_for_saves(self, timeout: float | None = ...) -> list[Path]:
+        """Wait for saves that are news to the program, at most for `timeout` seconds, and return the files.
+        None: the time is over, or the reloader closed. Give them to `update`. Raises `RuntimeError` if
+        nothing is watched: that begins with `with`."""
+
+    def wait(self, timeout: float | None = ...) -> Update | None:
+        """Wait for saves, at most for `timeout` seconds, and reload. Returns `None` if there were none, or if
+        the reloader is closed."""
+
+    def close(self) -> None:
+        """End the watch and the program: its dispose hooks are called. Does nothing the second time."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has been closed."""
+
+    @property
+    def first(self) -> Update | None:
+        """The first run of the program, once the reloader has been entered."""
+
+    def __enter__(self) -> Reloader:
+        """Watch the program's files and run it. What it raises is in `first`. Raises `RuntimeError` the
+        second time, and if the program does not exist or its folder cannot be watched."""
+
+    def __exit__(self, *exc: object) -> None:
+        """Close it."""
+
+    def __iter__(self) -> Reloader: ...
+    def __next__(self) -> Update:
+        """As `wait()`; ends when the reloader is closed."""
+
+    async def __aenter__(self) -> Reloader:
+        """As `__enter__`, on the event loop's thread."""
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Close it."""
+
+    def __aiter__(self) -> Reloader: ...
+    async def __anext__(self) -> Update:
+        """As `wait()`, while other tasks run; ends when the reloader is closed."""
 
     @property
     def pending(self) -> list[str]:

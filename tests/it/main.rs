@@ -10,6 +10,7 @@
 mod api;
 mod api_accept;
 mod api_cache;
+mod api_reloader;
 mod calls;
 mod comeback;
 mod comments;

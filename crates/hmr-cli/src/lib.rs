@@ -6,6 +6,7 @@
 pub mod api;
 pub mod args;
 pub mod config;
+pub mod embedding;
 pub mod interpreter;
 mod interrupt;
 mod listeners;

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use hmr_module_graph::python::Engine;
 use hmr_watcher::{Batch, Change, Watcher};
 use pyo3::prelude::*;
 
@@ -115,7 +116,7 @@ fn receive(watcher: &Watcher, reloads: &Reloads, mut waker: Waker, interrupt: &I
             return;
         }
         if let Some(batch) = batch {
-            reloads.saves.add(files_of(&batch, reloads));
+            reloads.saves.add(files_of(&batch, reloads.engine));
             waker.wake();
             pause = None;
         }
@@ -139,11 +140,11 @@ fn receive(watcher: &Watcher, reloads: &Reloads, mut waker: Waker, interrupt: &I
     }
 }
 
-fn files_of(batch: &Batch, reloads: &Reloads) -> Vec<PathBuf> {
+/// The files that a batch is about.
+pub(crate) fn files_of(batch: &Batch, engine: &Engine) -> Vec<PathBuf> {
     let mut files = paths_of(batch);
     if batch.rescanned() {
         // Folders that came and went meanwhile are in no watcher's table.
-        let engine = reloads.engine;
         files.extend(engine.unseen_changes(&engine.inputs()));
     }
     files
