@@ -187,7 +187,11 @@ def wheel_tests(python, tools, environment, summary, only):
     # tested alone comes second in CI, on an interpreter whose cold starts take thirty times longer.
     count = "30" if only else "100"
     property_test = os.path.join(ROOT, "tests", "property", "hot_is_cold.py")
-    for title, options in (("hot == cold", []), ("hot == cold by statement", ["--granularity", "statement"])):
+    for title, options in (
+        ("hot == cold", []),
+        ("hot == cold by statement", ["--granularity", "statement"]),
+        ("hot == cold with caches", ["--cached"]),
+    ):
         command = [executable(venv, "python"), property_test, "--count", count, *options]
         summary.tests(title, command, environment)
 

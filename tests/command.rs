@@ -49,24 +49,35 @@ pub fn environment(command: &mut Command) -> &mut Command {
 
 /// Brings the binary up to date and returns its path, or says why it cannot.
 fn build() -> Result<PathBuf, String> {
+    cargo_build(&["-p", "hmr-cli", "--bin", "hmr"])?;
+    let binary = profile().join(format!("hmr{}", env::consts::EXE_SUFFIX));
+    if binary.is_file() {
+        Ok(binary)
+    } else {
+        Err(format!("cargo built no {}", binary.display()))
+    }
+}
+
+/// Where cargo has put the running test's own build: `<target>/<profile>`.
+pub(crate) fn profile() -> PathBuf {
     let test = env::current_exe().expect("the running test has a path");
     // <target>/<profile>/deps/it-0123456789abcdef
     let profile = test
         .ancestors()
         .nth(2)
         .expect("a test lies in <target>/<profile>/deps");
+    profile.to_path_buf()
+}
+
+/// Has cargo build `what` as the running test was, or says why it cannot.
+pub(crate) fn cargo_build(what: &[&str]) -> Result<(), String> {
+    let profile = profile();
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
-        .args([
-            "build",
-            "--quiet",
-            "-p",
-            "hmr-cli",
-            "--bin",
-            "hmr",
-            "--target-dir",
-        ])
+        .args(["build", "--quiet"])
+        .args(what)
+        .arg("--target-dir")
         .arg(
             profile
                 .parent()
@@ -79,12 +90,7 @@ fn build() -> Result<PathBuf, String> {
     let output = command.output().expect("cargo starts");
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("cargo build -p hmr-cli failed:\n{errors}"));
+        return Err(format!("cargo build {} failed:\n{errors}", what.join(" ")));
     }
-    let binary = profile.join(format!("hmr{}", env::consts::EXE_SUFFIX));
-    if binary.is_file() {
-        Ok(binary)
-    } else {
-        Err(format!("cargo built no {}", binary.display()))
-    }
+    Ok(())
 }

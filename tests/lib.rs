@@ -34,10 +34,12 @@ mod log;
 mod process;
 mod project;
 mod pump;
+mod python;
 mod report;
 
 pub use command::{environment, hmr_command};
 pub use log::{Line, Source, limit};
 pub use process::Hmr;
 pub use project::Project;
+pub use python::run_plain;
 pub use report::{Reload, Report};

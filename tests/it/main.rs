@@ -2,10 +2,15 @@
 //!
 //! Each test carries the number of the behaviour it shows (`a01_…` is A01) and says it as a
 //! sentence. The modules follow the letters: what a save reaches (A), state (B), errors (C), files
-//! (D), data (E), the process (F; `endless` and `endless_end` for programs that do not end). `comeback`,
+//! (D), data (E), the process (F; `endless` and `endless_end` for programs that do not end). `api` holds what a program
+//! may ask of `hmr`. `comeback`,
 //! `comments`, `names`, `packages`, `paths`, `shadowed` and `signals` hold what
 //! once went wrong, without a number. `tidy` looks at the source tree instead and starts nothing.
 
+mod api;
+mod api_accept;
+mod api_cache;
+mod api_reloader;
 mod calls;
 mod color;
 mod comeback;

@@ -1,20 +1,22 @@
 """hot == cold: after any edits, every module holds what a fresh start would give it.
 
     python tests/property/hot_is_cold.py [--first 0] [--count 50] [--edits 12] [--keep-going]
-        [--granularity module|statement]
+        [--granularity module|statement] [--cached]
 
 Each seed is a random project and a sequence of random batches of edits; of four seeds one is plain,
 one has data files, one has shapes of identity and one changes objects in place. After each batch the hot process is compared with
 a cold start on the same files: if the cold start fails, the hot one must say that something waits to
 be fixed; if it succeeds, nothing may wait and every public value must be the same. No module runs
 twice in a batch, but where imports are circular or come to a circle. A failing seed is shrunk and
-printed, and belongs into `seeds.txt`, which is run first. `--first 300000` begins with plain worlds
+printed, and belongs into `seeds.txt`, which is run first. With `--cached` functions without arguments
+keep their results by `hmr.cache`, in plain worlds and those with data files. `--first 300000` begins with plain worlds
 whose imports are circular at the top level.
 """
 
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -143,13 +145,23 @@ def play(history, cold):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def history_of(seed, edits):
+def history_of(seed, edits, is_cached=False):
     world = World(seed)
     history = [world.files()]
     for _ in range(edits):
         world.edit()
         history.append(world.files())
-    return history
+    return [with_caches(files) for files in history] if is_cached else history
+
+
+def with_caches(files):
+    """The same with `hmr.cache` around every top-level function that takes nothing."""
+    changed = dict(files)
+    for path, text in files.items():
+        cached = re.sub(r"^(?=def \w+\(\):)", "@hmr.cache\n", text, flags=re.MULTILINE)
+        if path.endswith(".py") and cached != text:
+            changed[path] = f"import hmr\n{cached}"
+    return changed
 
 
 def shrink(history, cold):
@@ -212,6 +224,7 @@ def main():
     parser.add_argument("--edits", type=int, default=12)
     parser.add_argument("--keep-going", action="store_true", help="show every failing seed, shrink none")
     parser.add_argument("--granularity", choices=["module", "statement"], default="module")
+    parser.add_argument("--cached", action="store_true", help="put hmr.cache around functions")
     options = parser.parse_args()
     if options.granularity != "module":
         GRANULARITY.append(options.granularity)
@@ -220,10 +233,13 @@ def main():
     # change what others have made.
     numbers = range(options.first, options.first + options.count)
     seeds = [*kept, *(number // 4 + (0, DATA, RICH, MUTABLE)[number % 4] for number in numbers)]
+    if options.cached:
+        # What such a function returns is the same object each time: others may not change it.
+        seeds = [seed for seed in seeds if seed < RICH or DATA <= seed < MUTABLE]
     cold = Worker("cold")
     failed = []
     for seed in seeds:
-        history = history_of(seed, options.edits)
+        history = history_of(seed, options.edits, options.cached)
         try:
             play(history, cold)
         except Wrong as wrong:

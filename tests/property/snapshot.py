@@ -27,7 +27,7 @@ def show(value, depth=3):
         return f"{type(value).__name__} {show(value.__func__, depth - 1)}"
     if isinstance(value, property):
         return f"property {show(value.fget, depth - 1)}"
-    if hasattr(value, "cache_info"):
+    if hasattr(value, "cache_clear"):
         return f"cached {show(value.__wrapped__, depth - 1)} -> {outcome(value)}"
     if isinstance(value, type):
         parts = {k: show(v, depth - 1) for k, v in sorted(vars(value).items()) if not k.startswith("_")} if depth else ""

@@ -8,6 +8,7 @@ pub mod command;
 pub mod config;
 mod ctrl_c;
 pub mod doctor;
+pub mod embedding;
 mod events;
 pub mod graph;
 pub mod interpreter;

@@ -8,12 +8,15 @@ mod why;
 
 use std::{
     io::Write as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
 use anyhow::Result;
-use hmr_module_graph::{Exit, Update, python::exit_of};
+use hmr_module_graph::{
+    Exit, Update,
+    python::{Entry, exit_of},
+};
 use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*};
 
 pub use self::style::Style;
@@ -49,25 +52,37 @@ impl Reporter {
     ///
     /// If the events cannot go where they are to go.
     pub fn new(config: &Config) -> Result<Self> {
-        let here = std::env::current_dir();
         let events = config.events.as_deref().map(Events::open).transpose()?;
-        let program = config.entry.to_string();
+        let plain = Self::plain(&config.entry, &config.folder);
         if let Some(events) = &events {
-            events.start(&program);
+            events.start(&plain.program);
         }
         Ok(Self {
-            names: Names {
-                label: config.entry.label(),
-                folder: here.unwrap_or_else(|_| config.folder.clone()),
-            },
-            program,
             quiet: config.quiet,
             timings: config.timings,
             why: config.why,
             style: config.style,
             events,
-            summary: Mutex::new(Summary::new()),
+            ..plain
         })
+    }
+
+    /// For the program `entry`, whose folder this is, without any settings.
+    pub(crate) fn plain(entry: &Entry, folder: &Path) -> Self {
+        let here = std::env::current_dir();
+        Self {
+            names: Names {
+                label: entry.label(),
+                folder: here.unwrap_or_else(|_| folder.to_owned()),
+            },
+            program: entry.to_string(),
+            quiet: false,
+            timings: false,
+            why: false,
+            style: Style::of_stderr(),
+            events: None,
+            summary: Mutex::new(Summary::new()),
+        }
     }
 
     /// Reports the program's first run: nothing, unless it failed or asked to exit.

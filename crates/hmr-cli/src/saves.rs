@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use hmr_module_graph::python::Engine;
 use hmr_watcher::{Batch, Change, Watcher};
 use pyo3::prelude::*;
 
@@ -122,7 +123,7 @@ fn receive(watcher: &Watcher, reloads: &Reloads, mut waker: Waker, interrupt: &I
             return;
         }
         if let Some(batch) = batch {
-            reloads.saves.add(files_of(&batch, reloads));
+            reloads.saves.add(files_of(&batch, reloads.engine));
             waker.wake();
             pause = None;
         }
@@ -130,11 +131,15 @@ fn receive(watcher: &Watcher, reloads: &Reloads, mut waker: Waker, interrupt: &I
         if is_running {
             ctrl_c::watch();
         }
-        if is_running && reloads.running.is_long() {
+        // Cached functions are called by threads and handlers, at any time.
+        let may_read = !is_running && reloads.engine.has_cached_functions();
+        if may_read || is_running && reloads.running.is_long() {
             // Nobody else looks after what a program has begun to use that does not end.
             reloads.saves.add(reloads.watch_more());
             if reloads.saves.are_waiting() {
-                interrupt.send();
+                if is_running {
+                    interrupt.send();
+                }
                 // The program may have ended since.
                 waker.wake();
             }
@@ -142,16 +147,16 @@ fn receive(watcher: &Watcher, reloads: &Reloads, mut waker: Waker, interrupt: &I
         let is_expected = reloads.says_how_it_goes(is_running);
         // Whoever is not idle may be about to run the entry.
         let is_idle = reloads.saves.is_idle.load(Ordering::Acquire);
-        pause = (!is_idle || is_expected || reloads.saves.are_waiting())
+        pause = (!is_idle || may_read || is_expected || reloads.saves.are_waiting())
             .then(|| pause.map_or(REMINDER, |last: Duration| LONGEST.min(last * 2)));
     }
 }
 
-fn files_of(batch: &Batch, reloads: &Reloads) -> Vec<PathBuf> {
+/// The files that a batch is about.
+pub(crate) fn files_of(batch: &Batch, engine: &Engine) -> Vec<PathBuf> {
     let mut files = paths_of(batch);
     if batch.rescanned() {
         // Folders that came and went meanwhile are in no watcher's table.
-        let engine = reloads.engine;
         files.extend(engine.unseen_changes(&engine.inputs()));
     }
     files

@@ -13,12 +13,13 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _hmr {
     #[pymodule_export]
-    use super::{
-        main,
-        reloader::{Reloader, Update},
+    use super::{main, reloader::Reloader};
+    #[pymodule_export]
+    use hmr_cli::api::{
+        accept, cache, data, invalidate, is_hot, on, on_dispose, post_reload, pre_reload, prune,
     };
     #[pymodule_export]
-    use hmr_cli::api::on_dispose;
+    use hmr_module_graph::python::{Cached, ReloadHook, UpdateObject};
 
     #[pymodule_init]
     fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {

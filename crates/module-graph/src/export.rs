@@ -105,6 +105,9 @@ impl ModuleGraph {
     fn all_reads(&self) -> Reads {
         let mut all = Reads::new();
         for module in self.modules() {
+            if self.name(module).as_str() == ModuleName::OUTSIDE {
+                continue;
+            }
             let reads = all.entry(self.name(module).clone()).or_default();
             for (of, what) in self.reads(module) {
                 let names = match what {

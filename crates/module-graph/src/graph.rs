@@ -18,8 +18,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::ModuleName;
 
 mod inputs;
+mod results;
 
 pub use inputs::Input;
+pub use results::Recording;
 
 /// A module of a [`ModuleGraph`]. Ids order as the modules were first imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -103,6 +105,7 @@ pub struct ModuleGraph {
     by_name: FxHashMap<ModuleName, ModuleId>,
     by_path: FxHashMap<PathBuf, Vec<ModuleId>>,
     inputs: inputs::Inputs,
+    recordings: results::Recordings,
     /// The modules by the last part of their name, as far as they have been asked for.
     by_tail: FxHashMap<Box<str>, Vec<ModuleId>>,
     /// How many modules, in first-import order, are in `by_tail`.
@@ -263,14 +266,13 @@ impl ModuleGraph {
     }
 
     /// Records that the running load of `reader` read `what` of module `of`. Does nothing if that
-    /// load does not run: another thread may have ended it.
+    /// load does not run: another thread may have ended it. [Recordings](ModuleGraph::record) note it
+    /// all the same.
     pub fn read(&mut self, reader: ModuleId, of: ModuleId, what: Read<'_>) {
-        if self.state(reader) != State::Running {
-            return;
+        if self.state(reader) == State::Running || self.is_recorded(reader) {
+            let output = self.output(of, what);
+            self.note_read(reader, output);
         }
-        let output = self.output(of, what);
-        let load = self.load(reader);
-        self.core.read(load, output);
     }
 
     /// Ends the run of the module's load. Tell which names changed with

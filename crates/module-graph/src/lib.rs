@@ -17,7 +17,7 @@ pub mod statements;
 mod update;
 mod why;
 
-pub use graph::{Input, ModuleGraph, ModuleId, Read};
+pub use graph::{Input, ModuleGraph, ModuleId, Read, Recording};
 pub use name::{InvalidModuleName, ModuleName};
 pub use query::Step;
 pub use update::{Exit, Failure, Patched, Reason, Rerun, Spent, Update};

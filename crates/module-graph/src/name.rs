@@ -49,6 +49,14 @@ impl ModuleName {
         self.as_str() == Self::MAIN
     }
 
+    /// The text of the name that stands for reads outside of any module's load. No module has it.
+    pub const OUTSIDE: &str = "(outside of loads)";
+
+    /// What stands for reads outside of any module's load.
+    pub fn outside() -> Self {
+        Self(Self::OUTSIDE.into())
+    }
+
     /// The whole dotted name.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -22,7 +22,10 @@
 //! | `namespace`, `recorder`, `bindings` | what a rerun bound |
 //! | `unify`, `reach` | what it changed, and what keeps its object |
 //! | `equality`, `buffers`, `layout`, `referents` | what objects hold, and whether it is the same |
-//! | `dispose`, `at_exit` | how modules end what they have begun |
+//! | `dispose`, `prune`, `at_exit` | how modules end what they have begun |
+//! | `data`, `cached` | values and results that survive reruns |
+//! | `accept` | where changes stop |
+//! | `listeners`, `update_object` | who is told of reloads, and how |
 //! | `entry` | what `__main__` is |
 //! | `release` | modules that the program has dropped |
 //! | `roots`, `sys_modules` | which files are the user's, which modules imports find |
@@ -32,15 +35,18 @@
 
 pub mod embed;
 
+mod accept;
 mod at_exit;
 mod audit;
 mod bindings;
 mod buffers;
 mod bytecode;
+mod cached;
 mod caches;
 mod calls;
 mod code_diff;
 mod cycles;
+mod data;
 mod dispose;
 mod endless;
 mod engine;
@@ -52,6 +58,7 @@ mod frames;
 mod inputs;
 mod keep;
 mod layout;
+mod listeners;
 mod live;
 mod loader;
 mod mark;
@@ -64,6 +71,7 @@ mod packages;
 mod patch;
 mod places;
 mod probes;
+mod prune;
 mod reach;
 mod reads;
 mod recorder;
@@ -81,10 +89,16 @@ mod sys_modules;
 mod threads;
 mod unify;
 mod units;
+mod update_object;
 
+pub use accept::{accept, invalidate};
+pub use cached::{Cached, cache};
+pub use data::data;
 pub use dispose::on_dispose;
 pub use engine::{Engine, InstallError};
 pub use entry::{Entry, EntryError};
 pub use errors::{exit_of, forgive};
+pub use listeners::{Moment, ReloadHook, listen};
 pub use own::import as import_own;
 pub use roots::Roots;
+pub use update_object::UpdateObject;

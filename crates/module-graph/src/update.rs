@@ -24,6 +24,8 @@ pub struct Update {
     pub recovered: Vec<ModuleName>,
     /// The modules whose files hold what they held but for layout and comments: nothing was to be done.
     pub unchanged: Vec<ModuleName>,
+    /// The modules that have accepted a change and did not run again for it, in that order.
+    pub accepted: Vec<ModuleName>,
     /// How the entry ended its run, if it asked to exit.
     pub exit: Option<Exit>,
     /// Why the entry, which runs and does not end, has to run again: it holds what has changed.

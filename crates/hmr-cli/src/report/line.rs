@@ -51,6 +51,7 @@ impl Line<'_> {
         let ran = well(update).map(|rerun| &rerun.module);
         effects.extend(self.list("reran", ran).map(|it| style.good(&it)));
         effects.extend(kept(update));
+        effects.extend(self.list("accepted by", update.accepted.iter()));
         let (pending, new): (Vec<_>, Vec<_>) = update.failures.iter().partition(|it| it.repeated);
         effects.extend(new.iter().map(|it| style.bad(&self.failed(it))));
         if !new.is_empty() {

@@ -42,7 +42,7 @@ pub(super) struct Inputs {
 
 impl ModuleGraph {
     /// Records that the running load of `reader` read `input`. Does nothing if that load does not
-    /// run.
+    /// run, and nothing is [recorded](ModuleGraph::record).
     ///
     /// # Examples
     ///
@@ -59,15 +59,14 @@ impl ModuleGraph {
     /// # Ok::<(), hmr_module_graph::InvalidModuleName>(())
     /// ```
     pub fn read_input(&mut self, reader: ModuleId, input: &Input) {
-        if self.state(reader) != State::Running {
+        if self.state(reader) != State::Running && !self.is_recorded(reader) {
             return;
         }
         let node = match self.inputs.nodes.get(input) {
             Some(&node) => node,
             None => self.add_input(input),
         };
-        let load = self.load(reader);
-        self.core.read(load, node);
+        self.note_read(reader, node);
     }
 
     fn add_input(&mut self, input: &Input) -> NodeId {
@@ -95,9 +94,9 @@ impl ModuleGraph {
             return;
         };
         self.changed.insert(node);
-        for reader in self.input_readers(input) {
-            if Some(reader) != except {
-                self.invalidate(reader);
+        for node in self.core.dependents(node).collect::<Vec<_>>() {
+            if except.is_none_or(|except| self.owner(node) != Some(except)) {
+                self.core.invalidate(node);
             }
         }
     }
@@ -170,6 +169,7 @@ impl ModuleGraph {
             .nodes
             .iter()
             .filter(|&(_, &node)| self.core.dependents(node).next().is_none())
+            .filter(|&(_, &node)| !self.is_recording(node))
             .map(|(input, _)| input.clone())
             .collect();
         unread.sort_unstable();

@@ -124,7 +124,7 @@ fn note(py: Python<'_>, event: &Event, arguments: &Bound<'_, PyTuple>) {
             }
         }
         Event::Opens | Event::Lists => {
-            let Some(reader) = reads::current() else {
+            let Some(reader) = reads::recorder() else {
                 return;
             };
             let Some(path) = path(0).filter(|_| !frames::is_importing(py)) else {
@@ -143,7 +143,7 @@ fn note(py: Python<'_>, event: &Event, arguments: &Bound<'_, PyTuple>) {
         }
         Event::ReadsAttribute => {
             let (Some(reader), Ok((object, name))) = (
-                reads::current(),
+                reads::recorder(),
                 arguments.extract::<(Bound<'_, PyAny>, Bound<'_, PyString>)>(),
             ) else {
                 return;
@@ -154,7 +154,7 @@ fn note(py: Python<'_>, event: &Event, arguments: &Bound<'_, PyTuple>) {
         }
         Event::Imports => {
             let name = arguments.get_item(0);
-            if reads::current().is_some()
+            if reads::recorder().is_some()
                 && let Ok(name) = name.and_then(|name| name.extract::<String>())
             {
                 engine.import_begins(py, &name);

@@ -51,6 +51,7 @@ impl Engine {
         let mut state = self.state();
         // An edit of its own file reaches a module anyhow.
         if first == reader || others.contains(&reader) {
+            state.graph.record_own(reader, Read::Code(&unit));
             state.slots[reader.index()].executed.insert(unit);
             return Ok(());
         }

@@ -45,6 +45,13 @@ pub(super) struct Definitions<'py> {
     pub(super) module_doc: Option<Doc<'py>>,
 }
 
+impl Definitions<'_> {
+    /// Whether anything does something else, or says so: not only layout differs.
+    pub(super) fn has_news(&self) -> bool {
+        !self.bodies.is_empty() || !self.docs.is_empty() || self.module_doc.is_some()
+    }
+}
+
 /// A function's code before and after.
 pub(super) struct Pair<'py> {
     pub(super) old: Bound<'py, PyAny>,

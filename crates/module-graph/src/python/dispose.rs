@@ -51,15 +51,21 @@ pub fn on_dispose(hook: &Bound<'_, PyAny>) -> PyResult<()> {
 
 #[pyfunction]
 fn dispose_all(py: Python<'_>) {
-    let Some(engine) = Engine::get() else { return };
-    let mut modules: Vec<_> = engine.state().hooks.keys().copied().collect();
-    modules.sort_unstable();
-    for module in modules.into_iter().rev() {
-        engine.dispose(py, module);
+    if let Some(engine) = Engine::get() {
+        engine.dispose_all(py);
     }
 }
 
 impl Engine {
+    /// The program has come to its end: calls the hooks of all modules, the newest module's first.
+    pub fn dispose_all(&self, py: Python<'_>) {
+        let mut modules: Vec<_> = self.state().hooks.keys().copied().collect();
+        modules.sort_unstable();
+        for module in modules.into_iter().rev() {
+            self.dispose(py, module);
+        }
+    }
+
     /// Calls the hooks of the module, newest first, and forgets them.
     pub(super) fn dispose(&self, py: Python<'_>, module: ModuleId) {
         let hooks = self.state().hooks.remove(&module);
@@ -72,7 +78,7 @@ impl Engine {
     }
 
     /// The user's module that is loading on this thread, or whose code runs.
-    fn acting_module(&self, py: Python<'_>) -> Option<ModuleId> {
+    pub(super) fn acting_module(&self, py: Python<'_>) -> Option<ModuleId> {
         reads::current().or_else(|| self.module_of_namespace(&frames::namespace(py)?))
     }
 

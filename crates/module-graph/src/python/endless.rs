@@ -33,7 +33,7 @@ pub(super) struct EntryRun {
     /// It is being asked to end, or has ended, to run again.
     pub(super) is_restarting: bool,
     /// An update is under way, and the entry does not run inside of it.
-    is_updating: bool,
+    pub(super) is_updating: bool,
 }
 
 /// How much has been seen of what the entry reads.
@@ -182,12 +182,20 @@ impl Engine {
             let data = state.graph.changed_inputs(entry);
             (state.graph.changed_reads(entry), data)
         };
+        let passed_on = std::mem::take(&mut self.state().acceptors.entry_reached);
+        if !passed_on.is_empty() {
+            let whole = passed_on.into_iter().map(|module| (module, String::new()));
+            return Some(Reason::Read(whole.collect()));
+        }
         if reads.is_empty() && data.is_empty() {
             return None;
         }
         let live = self.live_reads(py);
         reads.retain(|read| !live.names.contains(read));
         data.retain(|input| !live.inputs.contains(&hash_of(input)));
+        if data.is_empty() && self.accepts_reads(entry, &reads) {
+            return None;
+        }
         if !reads.is_empty() {
             Some(Reason::Read(reads))
         } else if !data.is_empty() {

@@ -23,10 +23,12 @@ use pyo3::{
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
+    accept::Acceptors,
     at_exit::{self, Handlers},
     audit,
     bindings::Bindings,
     bytecode::Bytecode,
+    cached::CachedFunctions,
     caches,
     calls::{self, CodeFiles},
     cycles::Circle,
@@ -37,6 +39,7 @@ use super::{
     finder::Finder,
     frames,
     inputs::Inputs,
+    listeners::Listeners,
     module_type, own,
     probes::Probes,
     reads, release,
@@ -119,6 +122,12 @@ pub(super) struct State {
     pub(super) hooks: Hooks,
     /// What loads have registered with `atexit`.
     pub(super) handlers: Handlers,
+    /// What modules accept of changes.
+    pub(super) acceptors: Acceptors,
+    /// The functions of `hmr.cache`.
+    pub(super) cached: CachedFunctions,
+    /// Who is told of reloads.
+    pub(super) listeners: Listeners,
     /// The modules whose last text is known: see [`statements`](super::statements).
     pub(super) with_text: BTreeSet<ModuleId>,
 }
@@ -131,6 +140,7 @@ pub(super) struct Batch {
     imported: FxHashSet<ModuleId>,
     rewritten: Vec<PathBuf>,
     interrupted: bool,
+    reload_has_begun: bool,
 }
 
 impl State {
@@ -139,6 +149,7 @@ impl State {
     pub(super) fn begin_batch(&mut self) -> Batch {
         self.forget_outdated_texts();
         self.graph.begin_batch();
+        self.acceptors.begin_batch();
         self.inputs.begin_batch();
         Batch {
             update: std::mem::take(&mut self.update),
@@ -147,6 +158,7 @@ impl State {
             imported: std::mem::take(&mut self.imported),
             rewritten: std::mem::take(&mut self.rewritten),
             interrupted: std::mem::take(&mut self.interrupted),
+            reload_has_begun: std::mem::take(&mut self.listeners.has_begun),
         }
     }
 
@@ -157,6 +169,7 @@ impl State {
         self.imported = batch.imported;
         self.rewritten = batch.rewritten;
         self.interrupted = batch.interrupted;
+        self.listeners.has_begun = batch.reload_has_begun;
     }
 
     /// The id of the module `name`, whose slot exists from now on.
@@ -165,6 +178,13 @@ impl State {
         if self.slots.len() <= id.index() {
             self.slots.resize_with(id.index() + 1, Slot::default);
         }
+        id
+    }
+
+    /// What stands for whoever reads while nothing loads: no module, and never running.
+    pub(super) fn outside(&mut self) -> ModuleId {
+        let id = self.add_module(ModuleName::outside(), None);
+        reads::set_outside(id);
         id
     }
 
@@ -609,13 +629,17 @@ impl Engine {
                 return Answer::Unknown;
             };
             if of == reader {
+                let mut state = state;
+                state.graph.record_own(of, what);
                 drop(state);
                 return match what {
                     Read::Name(name) if self.is_hidden(py, of, name) => Answer::Hidden,
                     _ => Answer::Known,
                 };
             }
-            matches!(state.graph.state(of), NodeState::Pending | NodeState::Dirty).then_some(of)
+            // Outside of a load modules are as the last update has left them.
+            let waits = matches!(state.graph.state(of), NodeState::Pending | NodeState::Dirty);
+            (waits && !reads::is_outside(reader)).then_some(of)
         };
         if let Some(of) = waits {
             settle::settle(self, py, of);
@@ -667,7 +691,7 @@ impl Engine {
 
     /// An import of `name` found nothing. Whoever is loading is told when there is something.
     pub(super) fn note_missing(&self, name: &str) {
-        let (Some(reader), Ok(name)) = (reads::current(), ModuleName::new(name)) else {
+        let (Some(reader), Ok(name)) = (reads::recorder(), ModuleName::new(name)) else {
             return;
         };
         let mut state = self.state();

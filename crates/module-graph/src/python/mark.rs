@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{engine::Engine, errors::forgive, sys_modules::sys_modules};
+use super::{data, engine::Engine, errors::forgive, sys_modules::sys_modules};
 use crate::{ModuleId, ModuleName};
 use pyo3::prelude::*;
 
@@ -84,7 +84,9 @@ fn remove(engine: &'static Engine, py: Python<'_>, id: ModuleId) -> Vec<ModuleNa
             }
         }
         if engine.unload(py, id) {
-            removed.push(engine.state().graph.name(id).clone());
+            let name = engine.state().graph.name(id).clone();
+            data::forget(&name);
+            removed.push(name);
         }
     }
     removed

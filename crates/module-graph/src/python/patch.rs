@@ -89,6 +89,9 @@ impl Engine {
         let Some(namespace) = self.namespace(py, id) else {
             return Ok(Patching::Refused(None));
         };
+        if found.has_news() {
+            self.begin_reload(py);
+        }
         let forgot = self.given_by_loads(id, swap(&found, old, &namespace)?);
         document(&found.docs, &namespace)?;
         place_classes(&found, &namespace)?;
@@ -145,10 +148,10 @@ impl Engine {
         new: &Bound<'_, PyAny>,
         found: &Definitions<'_>,
     ) -> Option<Patching> {
-        let docs: Vec<_> = found.docs.iter().map(|doc| doc.qualname.clone()).collect();
-        if found.bodies.is_empty() && docs.is_empty() && found.module_doc.is_none() {
+        if !found.has_news() {
             return None;
         }
+        let docs: Vec<_> = found.docs.iter().map(|doc| doc.qualname.clone()).collect();
         let Some(reading) = self.reading_of(id, new) else {
             return Some(Patching::Refused(None));
         };

@@ -170,7 +170,7 @@ unsafe extern "C-unwind" fn stat(
 ) -> *mut ffi::PyObject {
     // SAFETY: as in `probe`.
     unsafe {
-        if reads::current().is_some() {
+        if reads::recorder().is_some() {
             let py = Python::assume_attached();
             let look = if frames::is_probing(py) {
                 Look::Presence
@@ -192,7 +192,7 @@ unsafe extern "C-unwind" fn probe(
     // SAFETY: CPython calls this attached, by the vectorcall protocol, with the object that the
     // function is bound to.
     unsafe {
-        if reads::current().is_some() {
+        if reads::recorder().is_some() {
             let py = Python::assume_attached();
             note(py, arguments, count, names, Look::Presence);
         }
@@ -248,7 +248,7 @@ unsafe fn note(
         let path = path
             .filter(|path| !path.is_none())
             .and_then(|path| path_of(&path));
-        if let (Some(path), Some(reader), Some(engine)) = (path, reads::current(), Engine::get()) {
+        if let (Some(path), Some(reader), Some(engine)) = (path, reads::recorder(), Engine::get()) {
             engine.note_looked(reader, &path, look);
         }
     }));

@@ -20,7 +20,7 @@ use std::{
     ptr,
     rc::Rc,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::Instant,
@@ -227,10 +227,27 @@ impl Drop for Frame {
 /// The module that is loading on this thread. What the entry dispatches to, a server's requests, is
 /// no part of its load.
 pub(super) fn current() -> Option<ModuleId> {
+    recorder().filter(|&module| !is_outside(module))
+}
+
+/// The same, or what stands for a cached function that is called while nothing loads.
+pub(super) fn recorder() -> Option<ModuleId> {
     let load = current_load()?;
     let is_its_own =
         load.startup.is_none() || Python::attach(|py| matches!(frames::origin(py), From::Entry(_)));
     is_its_own.then_some(load.module)
+}
+
+/// What stands for whoever reads outside of a load: see [`State::outside`](super::engine::State).
+static OUTSIDE: OnceLock<ModuleId> = OnceLock::new();
+
+pub(super) fn set_outside(id: ModuleId) {
+    // It is the same for ever.
+    let _ = OUTSIDE.set(id);
+}
+
+pub(super) fn is_outside(module: ModuleId) -> bool {
+    OUTSIDE.get() == Some(&module)
 }
 
 /// Keeps in mind that the load on this thread imports the submodule `name`.

@@ -79,6 +79,8 @@ impl Engine {
             }
             let released = self.state().release(id);
             drop(released);
+            self.forget_listeners(id);
+            self.forget_acceptors(id);
         }
     }
 }
@@ -124,6 +126,9 @@ impl Engine {
     /// Takes one module out of the program, as if it had never been imported. Whoever imports it is
     /// told. Returns whether it was loaded.
     pub(super) fn unload(&self, py: Python<'_>, id: ModuleId) -> bool {
+        if self.state().slots[id.index()].object.is_some() {
+            self.end_module(py, id);
+        }
         let (name, released) = {
             let mut state = self.state();
             state.graph.module_changed(id);
@@ -132,7 +137,6 @@ impl Engine {
         let Some((object, ..)) = &released else {
             return false;
         };
-        self.dispose(py, id);
         forgive(py, forget_module(py, &name, object.bind(py)));
         true
     }

@@ -179,7 +179,10 @@ impl Engine {
             )
         };
         self.enter_circle(id);
+        self.begin_cached(id);
         let handlers = self.take_handlers(id);
+        let listeners = self.state().listeners_of(id);
+        let acceptors = self.state().acceptors.count(id);
         self.begin_load(py);
         let ran = match object {
             Some(object) => {
@@ -192,6 +195,8 @@ impl Engine {
             self.end_load(py);
         }
         self.replace_handlers(py, id, handlers, ran.is_ok());
+        self.replace_listeners(id, &listeners, ran.is_ok());
+        self.replace_acceptors(id, acceptors, ran.is_ok());
         let is_opaque = self.is_opaque(py, id);
         let (readers, left) = self.leave_circle(py, id, ran.is_ok());
         let mut state = self.state();
@@ -243,6 +248,7 @@ impl Engine {
             }
         }
         drop(state);
+        self.end_cached(id, ran.is_ok());
         ran
     }
 
@@ -273,6 +279,9 @@ impl Engine {
             self.forget_text(id);
             let executed = partial.as_ref().map_or(&code, |partial| &partial.code);
             self.know_code(id, executed)?;
+            if caller == Caller::Engine {
+                self.begin_reload(py);
+            }
             self.dispose(py, id);
             self.entry_runs(id, Some(&live_code(&code, partial.as_ref())?));
             let new = if code.is(&old_code) {
@@ -403,6 +412,9 @@ impl Engine {
         let ran = self.during_load(py, id, || {
             let code = code()?;
             self.know_code(id, &code)?;
+            if caller == Caller::Engine {
+                self.begin_reload(py);
+            }
             self.dispose(py, id);
             self.entry_runs(id, Some(&code));
             if self.is_entry(id) {

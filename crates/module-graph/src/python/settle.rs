@@ -25,11 +25,17 @@ const RUNS_PER_BATCH: u32 = 2;
 pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf>) -> Update {
     let started = Instant::now();
     let _updating = engine.begin_update();
-    let around = engine.state().begin_batch();
+    let around = {
+        let mut state = engine.state();
+        let around = state.begin_batch();
+        state.update.files.clone_from(&files);
+        around
+    };
     let (removed, restart) = reads::apart(|| {
         let removed = mark(engine, py, &files);
         engine.begin_load(py);
         settle_all(engine, py);
+        engine.prune(py);
         let restart = engine.reaches_entry(py);
         engine.end_load(py);
         (removed, restart)
@@ -37,10 +43,11 @@ pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf
     let changed = engine.changed_files(files.clone());
     engine.end_batch();
 
-    let (done, in_place) = {
+    let (done, has_begun, in_place) = {
         let mut state = engine.state();
         (
             std::mem::take(&mut state.update),
+            std::mem::take(&mut state.listeners.has_begun),
             state.take_settled_objects(),
         )
     };
@@ -49,7 +56,7 @@ pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf
     }
     drop(in_place);
     engine.let_go_of_dropped(py, PER_UPDATE);
-    Update {
+    let update = Update {
         // A batch that only made something be tried again is reported by its files all the same.
         files: if changed.is_empty() && !done.reran.is_empty() {
             files
@@ -60,7 +67,9 @@ pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf
         restart,
         elapsed: started.elapsed(),
         ..done
-    }
+    };
+    engine.end_reload(py, has_begun, &update);
+    update
 }
 
 /// Settles the entry, then what is left of what the batch reached, until nothing waits that may run.
@@ -81,6 +90,16 @@ fn settle_all(engine: &'static Engine, py: Python<'_>) {
     for module in engine.reorder() {
         batch.settle(module);
     }
+    let reached = engine.call_waiting_acceptors(py);
+    for &module in &reached {
+        engine.state().graph.invalidate(module);
+        batch.settle(module);
+    }
+    batch.settle_waiting();
+    let inputs = engine.state().doubtful_inputs();
+    for input in inputs {
+        settle_node(engine, py, input);
+    }
     for _ in 0..RUNS_PER_BATCH {
         batch.settle_waiting();
     }
@@ -96,6 +115,12 @@ fn settle_all(engine: &'static Engine, py: Python<'_>) {
 /// Makes one module up to date, if it waits.
 pub(super) fn settle(engine: &'static Engine, py: Python<'_>, module: ModuleId) {
     Batch { engine, py }.settle(module);
+}
+
+/// The same for anything that a load can read.
+pub(super) fn settle_node(engine: &'static Engine, py: Python<'_>, node: NodeId) {
+    // Cycles are no error here: `on_cycle` ignores them all.
+    let _ = graph::settle(&Batch { engine, py }, node);
 }
 
 /// Drives the graph core for one engine.
@@ -215,7 +240,7 @@ impl Host for Batch<'_> {
         if self.engine.state().slots[module.index()].object.is_none() {
             return self.skip_unloaded(module);
         }
-        if self.runs_inside_another(module) {
+        if self.engine.accepts(self.py, module) || self.runs_inside_another(module) {
             return;
         }
         let reason = self.reason(module);

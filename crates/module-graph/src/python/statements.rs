@@ -82,11 +82,20 @@ impl State {
             || self.inputs_of(reads).iter().any(is_own)
         {
             Err(Whole::ReadChanges)
-        } else if self.hooks.contains_key(&id) || self.handlers.contains_key(&id) {
+        } else if self.has_registered(id) {
             Err(Whole::Hooks)
         } else {
             Ok(())
         }
+    }
+
+    /// Whether a run of the module has registered something that its next run replaces.
+    fn has_registered(&self, id: ModuleId) -> bool {
+        self.hooks.contains_key(&id)
+            || self.handlers.contains_key(&id)
+            || self.listeners.any_of(id)
+            || self.acceptors.count(id) > 0
+            || self.has_cached_functions(id)
     }
 
     fn inputs_of(&self, reads: &[NodeId]) -> Vec<Input> {

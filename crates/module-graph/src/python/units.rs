@@ -152,6 +152,23 @@ impl<'py> Units<'py> {
     }
 }
 
+/// The globals that the units load, in whatever order; `None` if they may load any.
+pub(super) fn globals_of(
+    names: &[String],
+    code: &Bound<'_, PyAny>,
+) -> PyResult<Option<FxHashSet<String>>> {
+    let opcodes = Opcodes::of_interpreter(code.py())?;
+    let tree = Units::of(code)?;
+    let mut found = FxHashSet::default();
+    for code in names.iter().flat_map(|unit| tree.codes(unit)) {
+        if has_name(code, &REFLECTION)? {
+            return Ok(None);
+        }
+        found.extend(opcodes.globals_loaded(code)?);
+    }
+    Ok(Some(found))
+}
+
 fn has_name(code: &Bound<'_, PyAny>, names: &[&str]) -> PyResult<bool> {
     let read = Opcodes::of_interpreter(code.py())?.names_read(code)?;
     Ok(read.iter().any(|name| names.contains(&name.as_str())))
