@@ -110,3 +110,78 @@ fn a_submodule_that_runs_again_in_the_batch_that_mends_its_package_is_there() {
     hmr.save("n", "1")
         .expect(&["pkg.good", "pkg.bad", "pkg", "main"], &["V 1"]);
 }
+
+#[test]
+fn a_name_that_hid_a_submodule_gives_way_to_it() {
+    let project = Project::new(&[
+        ("p/__init__.py", "from .run import run\n"),
+        ("p/run.py", "def run(): return 1\n"),
+        ("main.py", "import p\nprint('V', p.run())\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1");
+
+    hmr.edit("main.py", |project| {
+        project.save("p/__init__.py", "from . import run\n");
+        project.save("main.py", "import p\nprint('V', p.run.run())\n");
+    })
+    .expect(&["p", "main"], &["V 1"]);
+    hmr.save("p/run.py", "def run(): return 2\n")
+        .expect(&["main"], &["V 2"]);
+    // `import p.run` alone brings it back too.
+    hmr.edit("main.py", |project| {
+        project.save("p/__init__.py", "from .run import run\n");
+        project.save("main.py", "import p\nprint('V', p.run())\n");
+    })
+    .expect(&["p", "main"], &["V 2"]);
+    hmr.edit("main.py", |project| {
+        project.save("p/__init__.py", "import p.run\nX = run.run()\n");
+        project.save("main.py", "import p\nprint('V', p.run.run(), p.X)\n");
+    })
+    .expect(&["p", "main"], &["V 2 2"]);
+}
+
+#[test]
+fn a_submodule_that_others_import_hides_what_its_package_binds() {
+    let project = Project::new(&[
+        ("p/__init__.py", ""),
+        ("p/a.py", "X = 1\n"),
+        ("main.py", "import p.a\nprint('V', p.a.X)\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1");
+
+    // As in a fresh start, where it is loaded after its package has run.
+    hmr.save("p/__init__.py", "a = 5\n").expect(&["p"], &[]);
+    hmr.save("p/a.py", "X = 2\n")
+        .expect(&["p.a", "main"], &["V 2"]);
+    hmr.save("p/__init__.py", "").expect(&["p"], &[]);
+    hmr.save("p/a.py", "X = 3\n")
+        .expect(&["p.a", "main"], &["V 3"]);
+}
+
+#[test]
+fn a_package_may_bind_the_name_of_a_submodule_that_nobody_imports() {
+    let project = Project::new(&[
+        ("p/__init__.py", "from . import a\n"),
+        ("p/a.py", "X = 1\n"),
+        ("main.py", "import p\nprint('V', getattr(p.a, 'X', p.a))\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1");
+
+    hmr.save("p/__init__.py", "a = 5\n")
+        .expect(&["p", "main"], &["V 5"]);
+    // Who imports it now puts it into its place.
+    hmr.save("main.py", "import p.a\nprint('V', p.a.X)\n")
+        .expect(&["main"], &["V 1"]);
+    hmr.edit("main.py", |project| {
+        project.save("main.py", "import p\nprint('V', getattr(p.a, 'X', p.a))\n");
+        project.save("p/__init__.py", "a = 6\n");
+    })
+    .expect(&["p", "main"], &["V 6"]);
+    let reload = hmr.save("p/__init__.py", "from . import a\n");
+    assert_eq!(reload.stdout, ["V 1"], "{}", reload.log);
+    hmr.save("p/a.py", "X = 2\n")
+        .expect(&["p.a", "main"], &["V 2"]);
+}

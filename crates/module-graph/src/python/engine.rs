@@ -307,6 +307,9 @@ pub(super) struct Slot {
     pub(super) source: Option<FileStamp>,
     /// The names that the last run bound, if it was recorded.
     pub(super) bound: Option<FxHashSet<String>>,
+    /// Submodules whose names the last run has bound or given up, and that nobody had imported then:
+    /// see [`packages`](super::packages).
+    pub(super) not_imported: FxHashSet<String>,
     /// Submodules that failed runs left in the namespace: new to readers once a run goes well.
     pub(super) kept: Vec<String>,
     /// The program reads something else under its name: its reads cannot be seen.
@@ -563,6 +566,9 @@ impl Engine {
         };
         if let Some(of) = waits {
             settle::settle(self, py, of);
+        }
+        if what == Read::Module {
+            self.submodule_imported(py, module);
         }
         let mut state = self.state();
         let Some(of) = state.module_at(module) else {

@@ -298,10 +298,10 @@ impl Engine {
                 recorder.as_any()
             };
             self.execute(id, caller, executed, &namespace, locals)?;
-            PyResult::Ok((code, new, bound, recorder.get().bound()))
+            PyResult::Ok((code, new, bound, recorder))
         });
         self.set_before(id, None);
-        let (mut code, new, mut stale, recorded) = match ran {
+        let (mut code, new, mut stale, recorder) = match ran {
             Ok(ran) => ran,
             Err(error) => {
                 self.entry_runs(id, Some(old_code.bind(py)));
@@ -319,9 +319,10 @@ impl Engine {
         let recorded = if new.reflects {
             new.top_level.clone()
         } else {
-            recorded
+            recorder.get().bound()
         };
         stale.retain(|name| !recorded.contains(name) && !new.global.contains(name));
+        self.place_submodules(id, module, recorder.get(), &recorded, &stale)?;
         let in_place = self.in_place(py);
         let changes = before.compare(&stale, &in_place)?;
         drop(in_place);
