@@ -318,6 +318,8 @@ pub(super) struct Slot {
     pub(super) is_root: bool,
     /// Its run is under way and a circular import has acted on what it has bound so far.
     pub(super) seen_halfway: bool,
+    /// It is a package without a file: folders that hold its submodules.
+    pub(super) is_namespace: bool,
     /// The import system looked for it and found nothing.
     pub(super) missing: bool,
     /// The names before the run that is under way.

@@ -97,6 +97,50 @@ impl Engine {
         Ok(())
     }
 
+    /// An import of `name` finds a package without a file. Whoever is loading is told when it gets one.
+    pub(super) fn note_namespace(&self, name: &str) {
+        let Ok(name) = ModuleName::new(name) else {
+            return;
+        };
+        let mut state = self.state();
+        let is_loaded = |id: ModuleId| state.slots[id.index()].object.is_some();
+        if state.graph.find(name.as_str()).is_some_and(is_loaded) {
+            return;
+        }
+        let id = state.add_module(name, None);
+        let slot = &mut state.slots[id.index()];
+        (slot.is_namespace, slot.missing) = (true, false);
+        // It has nothing to run.
+        if state.graph.state(id) == NodeState::Dirty {
+            state.graph.start(id);
+            state.graph.finish(id);
+        }
+        if let Some(reader) = reads::current() {
+            state.graph.read(reader, id, Read::Module);
+        }
+    }
+
+    /// Something is imported out of `package`, which is loaded by now: if it has no file, nobody has
+    /// said so. What is read of it counts from now on.
+    pub(super) fn adopt_namespace(&self, py: Python<'_>, package: &str) {
+        let awaited = {
+            let state = self.state();
+            let id = state.graph.find(package);
+            id.is_some_and(|id| {
+                let slot = &state.slots[id.index()];
+                slot.is_namespace && slot.object.is_none()
+            })
+        };
+        let Ok(name) = ModuleName::new(package) else {
+            return;
+        };
+        let loaded = awaited.then(|| forgive(py, sys_modules(py).get_item(package)));
+        if let Some(Ok(module)) = loaded.flatten().flatten().map(Bound::cast_into) {
+            let id = self.adopt(name, None, &module);
+            self.state().slots[id.index()].is_namespace = true;
+        }
+    }
+
     /// A load imports the loaded module at this address. If it is a submodule, and this is the first
     /// import since its package began to run, it becomes an attribute of that.
     pub(super) fn submodule_imported(&self, py: Python<'_>, address: usize) {

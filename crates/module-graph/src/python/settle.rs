@@ -212,7 +212,11 @@ impl Host for Batch<'_> {
             // Another thread is importing it.
             return;
         }
-        if self.engine.state().slots[module.index()].object.is_none() {
+        let has_nothing_to_run = {
+            let slot = &self.engine.state().slots[module.index()];
+            slot.object.is_none() || slot.is_namespace
+        };
+        if has_nothing_to_run {
             return self.skip_unloaded(module);
         }
         if self.runs_inside_another(module) {
