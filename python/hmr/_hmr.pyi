@@ -40,7 +40,8 @@ class Reloader:
         """Run the program for the first time."""
 
     def update(self, files: Sequence[str | PathLike[str]]) -> Update:
-        """Rerun what a change of `files` reaches. Call it on the thread that called `run`."""
+        """Rerun what a change of `files` reaches, whose paths may be relative to the working directory.
+        Call it on the thread that called `run`."""
 
     @property
     def pending(self) -> list[str]:

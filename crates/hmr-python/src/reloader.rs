@@ -69,7 +69,7 @@ impl Reloader {
         update.map(Update).map_err(runtime_error)
     }
 
-    /// Rerun what a change of `files` reaches. Call it on the thread that called `run`.
+    /// Rerun what a change of `files` reaches, whose paths may be relative to the working directory. Call it on the thread that called `run`.
     fn update(&self, py: Python<'_>, files: Vec<PathBuf>) -> Update {
         Update(self.engine.update(py, files))
     }

@@ -422,7 +422,7 @@ impl Engine {
 
     /// Reruns what a change of `files` reaches, and says what ran.
     ///
-    /// Each module runs at most once, after what it reads from, except in circular imports. Broken
+    /// Paths may be relative to the working directory. Each module runs at most once, after what it reads from, except in circular imports. Broken
     /// user code is part of the answer. Call it on the thread that ran the entry. While the entry runs,
     /// ask [`Engine::may_update`] first; it does not run again then, see [`Update::restart`].
     pub fn update(&'static self, py: Python<'_>, files: Vec<PathBuf>) -> Update {

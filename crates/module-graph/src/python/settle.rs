@@ -24,6 +24,8 @@ const RUNS_PER_BATCH: u32 = 2;
 /// Does what [`Engine::update`] promises.
 pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf>) -> Update {
     let started = Instant::now();
+    let spelled = files.into_iter().map(|file| engine.roots().spelled(file));
+    let files: Vec<_> = spelled.collect();
     let _updating = engine.begin_update();
     let around = engine.state().begin_batch();
     let (removed, restart) = reads::apart(|| {
