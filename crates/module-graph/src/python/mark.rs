@@ -21,7 +21,7 @@ pub(super) fn mark(engine: &'static Engine, py: Python<'_>, files: &[PathBuf]) -
         engine.mark_inputs(file);
         let modules = engine.state().graph.at_path(file).to_vec();
         let exists = file.is_file();
-        if !modules.is_empty() {
+        if !modules.is_empty() || engine.is_read_as_data(file) {
             engine.forget_bytecode(file);
         }
         for module in modules {
