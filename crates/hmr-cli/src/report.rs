@@ -49,6 +49,15 @@ impl Reporter {
 
     /// Reports one batch of saves: a traceback per new failure, then one line.
     pub fn update(&self, update: &Update) {
+        self.reload(update, "still on the last good state");
+    }
+
+    /// The same while the program has not run well yet.
+    pub fn retry(&self, update: &Update) {
+        self.reload(update, "waiting for a fix");
+    }
+
+    fn reload(&self, update: &Update, state: &str) {
         Self::tracebacks(update);
         if update.files.is_empty() && update.reran.is_empty() {
             return;
@@ -59,7 +68,10 @@ impl Reporter {
         } else {
             milliseconds(update.elapsed)
         };
-        self.line(&format!("{files} -> {}  {time}", self.effects(update)));
+        self.line(&format!(
+            "{files} -> {}  {time}",
+            self.effects(update, state)
+        ));
         self.exit(update);
     }
 
@@ -81,7 +93,7 @@ impl Reporter {
         self.line(&format!("warning: {text}"));
     }
 
-    fn effects(&self, update: &Update) -> String {
+    fn effects(&self, update: &Update, state: &str) -> String {
         let has_failed = |module: &ModuleName| {
             update
                 .failures
@@ -103,7 +115,7 @@ impl Reporter {
             effects.push(format!("{module} failed ({})", failure.exception));
         }
         if !update.failures.is_empty() {
-            effects.push("still on the last good state".into());
+            effects.push(state.into());
         }
         if let Some(reason) = &update.restart {
             effects.push(format!("restarts {} ({})", self.label, self.reason(reason)));

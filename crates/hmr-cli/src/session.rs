@@ -5,7 +5,7 @@
 //! while `hmr` waits (`wake`), and interrupts it while the program runs
 //! (`interrupt`).
 
-use std::{path::PathBuf, sync::Arc};
+use std::{cell::Cell, path::PathBuf, sync::Arc};
 
 use anyhow::Result;
 use hmr_module_graph::{
@@ -34,6 +34,8 @@ const INTERRUPTED: u8 = 130;
 pub struct Session {
     config: Config,
     reloads: Arc<Reloads>,
+    /// A run of the program has come to its end: it is none that goes on until somebody ends it.
+    has_ended: Cell<bool>,
 }
 
 impl Session {
@@ -63,7 +65,11 @@ impl Session {
             timings: config.timings,
         };
         let reloads = Arc::new(Reloads::new(engine, reporter, watching));
-        Ok(Self { config, reloads })
+        Ok(Self {
+            config,
+            reloads,
+            has_ended: Cell::new(false),
+        })
     }
 
     /// Runs the program, then reloads until it is interrupted. Returns the exit status.
@@ -144,13 +150,21 @@ impl Session {
         if termination::is_asked() {
             return Some(INTERRUPTED);
         }
-        match shown {
-            Shown::All if !self.reloads.restart.is_under_way() => {
-                self.reloads.reporter.update(update);
-            }
-            _ => self.reloads.reporter.first_run(update),
+        let is_restart = self.reloads.restart.is_under_way();
+        let is_reload = matches!(shown, Shown::All) && !is_restart;
+        // What Ctrl-C ends is the reload if the program would have come to its end, else the program.
+        let is_interrupted = was_interrupted(update) && !(is_reload && self.has_ended.get());
+        if !is_reload || is_interrupted {
+            self.reloads.reporter.first_run(update);
+        } else if self.has_ended.get() {
+            self.reloads.reporter.update(update);
+        } else {
+            self.reloads.reporter.retry(update);
         }
-        was_interrupted(update).then_some(INTERRUPTED)
+        if !is_restart && has_run_well(update) {
+            self.has_ended.set(true);
+        }
+        is_interrupted.then_some(INTERRUPTED)
     }
 }
 
@@ -160,6 +174,15 @@ enum Shown {
     All,
     /// A run that went well is no news.
     Failures,
+}
+
+/// Whether the entry has run, and neither failed nor said that it has.
+fn has_run_well(update: &Update) -> bool {
+    let main = ModuleName::main();
+    let exit = update.exit.as_ref();
+    exit.is_none_or(|exit| exit.status == 0)
+        && update.reran.iter().any(|rerun| rerun.module == main)
+        && update.failures.iter().all(|failure| failure.module != main)
 }
 
 fn was_interrupted(update: &Update) -> bool {
