@@ -18,7 +18,7 @@ use rustc_hash::FxHashSet;
 
 use super::{
     bindings::Bindings, calls, engine::Engine, errors, namespace::Snapshot, reads,
-    recorder::Recorder, splice::graft, stamp::FileStamp, statements::Partial,
+    recorder::Recorder, source::tell_of_nul, splice::graft, stamp::FileStamp, statements::Partial,
     sys_modules::sys_modules, units,
 };
 use crate::{ModuleId, ModuleName, Read, Reason};
@@ -55,7 +55,7 @@ impl Engine {
         };
         let (path, source) = self.roots().inspect(&file.extract::<PathBuf>()?);
         let is_lost = self.is_lost(&module_name);
-        let id = self.adopt(module_name.clone(), Some(path), module);
+        let id = self.adopt(module_name.clone(), Some(path.clone()), module);
         if is_lost {
             self.bind_submodules(module, &module_name)?;
         }
@@ -74,10 +74,11 @@ impl Engine {
             {
                 return Ok(code);
             }
-            match source.and_then(|source| self.bytecode().load(&file, &source)) {
-                Some(code) => Ok(code),
-                None => loader.call_method1("get_code", (name,)),
+            if let Some(code) = source.and_then(|source| self.bytecode().load(&file, &source)) {
+                return Ok(code);
             }
+            let compiled = loader.call_method1("get_code", (name,));
+            compiled.inspect_err(|error| tell_of_nul(py, error, &path))
         });
         match run {
             Ok(changed) => {
