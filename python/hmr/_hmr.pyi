@@ -132,7 +132,8 @@ class Reloader:
         """Run the program for the first time."""
 
     def update(self, files: Sequence[str | PathLike[str]]) -> Update:
-        """Rerun what a change of `files` reaches. Raises `RuntimeError` if the reloader is closed."""
+        """Rerun what a change of `files` reaches, whose paths may be relative to the working directory. Call it
+        on the thread that called `run`. Raises `RuntimeError` if the reloader is closed."""
 
     def wait_for_saves(self, timeout: float | None = ...) -> list[Path]:
         """Wait for saves that are news to the program, at most for `timeout` seconds, and return the files.

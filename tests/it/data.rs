@@ -1,7 +1,7 @@
 //! E: what a module read besides modules. A file, a folder or the question whether something is
 //! there counts like a name that was read; what the program itself writes never does.
 
-use hmr_tests::{Hmr, Project};
+use hmr_tests::{Hmr, Project, Reload};
 
 /// `m` prints its runs and holds what `read` gives; `main` shows it. `sentinel` is for `expect_nothing`.
 fn reading(read: &str, files: &[(&str, &str)]) -> Project {
@@ -543,4 +543,76 @@ fn a_file_that_one_module_writes_for_another_is_read_again() {
     hmr.save("writer.py", &writer(2))
         .expect(&["writer", "reader", "main"], &["writer", "reader", "V 2"]);
     hmr.expect_nothing(|_| ());
+}
+
+/// CPython reads the file whenever it is asked to, also while a save has emptied it.
+fn plug(hmr: &mut Hmr<'_>, text: &str) -> Reload {
+    hmr.edit("plug/one.py", |project| {
+        project.save_atomically("plug/one.py", text);
+    })
+}
+
+/// A file that is executed by the recipe of `importlib`'s documentation, and by older ones.
+const LOADS: [&str; 3] = [
+    "import importlib.util\ns = importlib.util.spec_from_file_location('one', 'plug/one.py')\n\
+     m = importlib.util.module_from_spec(s)\ns.loader.exec_module(m)\n",
+    "import importlib.util, sys\ns = importlib.util.spec_from_file_location('one', 'plug/one.py')\n\
+     m = importlib.util.module_from_spec(s)\nsys.modules['one'] = m\ns.loader.exec_module(m)\n",
+    "from importlib.machinery import SourceFileLoader\n\
+     m = SourceFileLoader('one', 'plug/one.py').load_module()\n",
+];
+
+#[test]
+fn a_file_that_a_program_loads_by_itself_is_data_of_the_program() {
+    for load in LOADS {
+        let project = Project::new(&[
+            ("plug/one.py", "import n\nV = n.N\n"),
+            ("n.py", "N = 1\n"),
+            ("main.py", &format!("{load}print('V', m.V)\n")),
+        ]);
+        let mut hmr = Hmr::start(&project, &["main.py"]);
+        hmr.wait_stdout("V 1");
+
+        plug(&mut hmr, "import n\nV = 2\n").expect(&["main"], &["V 2"]);
+        // Of the same size, in the same second: the bytecode looks like its own.
+        plug(&mut hmr, "import n\nV = 3\n").expect(&["main"], &["V 3"]);
+        plug(&mut hmr, "import n\nV =\n").expect_failure("main", "SyntaxError");
+        plug(&mut hmr, "import n\nV = n.N\n").expect(&["main"], &["V 1"]);
+        hmr.save("n.py", "N = 4\n").expect(&["n", "main"], &["V 4"]);
+        let reload = hmr.edit("plug/one.py", |project| project.delete("plug/one.py"));
+        reload.expect_failure("main", "FileNotFoundError");
+        plug(&mut hmr, "V = 5\n").expect(&["main"], &["V 5"]);
+    }
+}
+
+#[test]
+fn a_file_that_a_program_loads_by_itself_may_be_broken_at_first() {
+    for load in LOADS {
+        let project = Project::new(&[
+            ("plug/one.py", "V =\n"),
+            ("main.py", &format!("{load}print('V', m.V)\n")),
+        ]);
+        let mut hmr = Hmr::start(&project, &["main.py"]);
+        hmr.wait_failure("SyntaxError");
+        hmr.save("plug/one.py", "V = 1\n")
+            .expect(&["main"], &["V 1"]);
+    }
+}
+
+#[test]
+fn a_file_with_bytecode_that_a_program_loads_by_itself_is_followed() {
+    for load in LOADS {
+        let project = Project::new(&[
+            ("plug/one.py", "V = 1\n"),
+            ("main.py", &format!("{load}print('V', m.V)\n")),
+        ]);
+        project.python(&[
+            "-c",
+            "import sys; sys.pycache_prefix = None; sys.path.insert(0, 'plug'); import one",
+        ]);
+        let mut hmr = Hmr::start(&project, &["main.py"]);
+        hmr.wait_stdout("V 1");
+        hmr.save("plug/one.py", "V = 22\n")
+            .expect(&["main"], &["V 22"]);
+    }
 }

@@ -94,6 +94,43 @@ fn a_file_with_a_nul_fails_once_and_the_next_save_counts() {
 }
 
 #[test]
+fn a_nul_is_said_with_its_file_and_line() {
+    let project = running();
+    fs::write(project.path("m.py"), b"X = 1\n\0\n").expect("written");
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    let place = |line: u32| {
+        format!(
+            "It is in \"{}\", line {line}.",
+            project.path("m.py").display()
+        )
+    };
+    hmr.wait_stderr("where the NUL is", |line| line == place(2));
+    hmr.save("m.py", "X = 2\n").expect(&["m", "main"], &["V 2"]);
+
+    let reload = hmr.edit("m.py", |project| {
+        fs::write(project.path("m.py"), b"X = 2\n\nY = 1\0\n").expect("written");
+    });
+    assert_eq!(reload.stderr.last(), Some(&place(3)), "{}", reload.log);
+}
+
+#[test]
+fn an_entry_that_is_deleted_is_named() {
+    let project = running();
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1");
+
+    let reload = hmr.edit("main.py", |project| project.delete("main.py"));
+    reload.expect_failure("main", "FileNotFoundError");
+    let file = project.path("main.py").display().to_string();
+    assert!(
+        reload.stderr.iter().any(|line| line.contains(&file)),
+        "{}",
+        reload.log
+    );
+    hmr.save("main.py", READS_M).expect(&["main"], &["V 1"]);
+}
+
+#[test]
 fn a_file_that_is_half_written_fails_once_and_the_next_save_counts() {
     expect_survival(b"X = [2,\n", &["SyntaxError"]);
 }

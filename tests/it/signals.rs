@@ -86,3 +86,44 @@ fn ctrl_c_during_the_first_run_ends_the_program_as_interrupted() {
     assert_eq!(status.code(), Some(130), "{}", hmr.log());
     assert!(stdout.is_empty(), "{}", hmr.log());
 }
+
+#[test]
+fn ctrl_c_during_a_rerun_of_a_program_that_ends_stops_that_rerun() {
+    let project = Project::new(&[
+        ("m.py", "X = 1\n"),
+        ("main.py", "import m\nprint('V', m.X)\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1");
+
+    project.save("main.py", &format!("import m\n{SLOW}print('never')\n"));
+    hmr.wait_stdout("slow");
+    hmr.interrupt();
+    hmr.wait_stderr("that it was stopped", |line| {
+        line.contains("main failed (KeyboardInterrupt)")
+    });
+    hmr.save("main.py", "import m\nprint('W', m.X)\n")
+        .expect(&["main"], &["W 1"]);
+    hmr.save("m.py", "X = 2\n").expect(&["m", "main"], &["W 2"]);
+    // While it waits it is ended as ever.
+    hmr.interrupt();
+    assert_eq!(hmr.exit().0.code(), Some(0), "{}", hmr.log());
+}
+
+#[test]
+fn ctrl_c_ends_a_program_that_goes_on_after_its_first_run_has_failed() {
+    let project = Project::new(&[("main.py", "1 / 0\n")]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_failure("ZeroDivisionError");
+    // There is no good state yet that it could be on.
+    hmr.save("main.py", "1 / 0 # again\n");
+    assert!(!hmr.log().contains("last good state"), "{}", hmr.log());
+
+    project.save("main.py", &format!("{SLOW}print('never')\n"));
+    hmr.wait_stdout("slow");
+    hmr.interrupt();
+    let (status, stdout) = hmr.exit();
+    assert_eq!(status.code(), Some(130), "{}", hmr.log());
+    assert!(stdout.is_empty(), "{}", hmr.log());
+    assert!(!hmr.log().contains("(KeyboardInterrupt)"), "{}", hmr.log());
+}

@@ -105,6 +105,15 @@ impl Reporter {
 
     /// Reports one batch of saves: a traceback per new failure, then one line.
     pub fn update(&self, update: &Update) {
+        self.reload(update, "still on the last good state");
+    }
+
+    /// The same while the program has not run well yet.
+    pub fn retry(&self, update: &Update) {
+        self.reload(update, "waiting for a fix");
+    }
+
+    fn reload(&self, update: &Update, state: &str) {
         Self::tracebacks(update);
         if update.files.is_empty() && update.reran.is_empty() {
             return;
@@ -115,6 +124,7 @@ impl Reporter {
             names: &self.names,
             style: self.style,
             timings: self.timings,
+            state,
         };
         let why = if self.why {
             why::lines(update, &self.names)

@@ -5,7 +5,7 @@
 //! while `hmr` waits (`wake`), and interrupts it while the program runs
 //! (`interrupt`).
 
-use std::{path::PathBuf, sync::Arc};
+use std::{cell::Cell, path::PathBuf, sync::Arc};
 
 use anyhow::Result;
 use hmr_module_graph::{
@@ -35,6 +35,8 @@ const INTERRUPTED: u8 = 130;
 pub struct Session {
     config: Config,
     reloads: Arc<Reloads>,
+    /// A run of the program has come to its end: it is none that goes on until somebody ends it.
+    has_ended: Cell<bool>,
 }
 
 impl Session {
@@ -60,7 +62,11 @@ impl Session {
         let watching = without_signals(py, || py.detach(|| Watching::start(folder, &entry)))??;
         let reporter = Reporter::new(&config)?;
         let reloads = Arc::new(Reloads::new(engine, reporter, watching));
-        Ok(Self { config, reloads })
+        Ok(Self {
+            config,
+            reloads,
+            has_ended: Cell::new(false),
+        })
     }
 
     /// Runs the program, then reloads until it is interrupted. Returns the exit status.
@@ -152,16 +158,26 @@ impl Session {
         if termination::is_asked() {
             return Some(INTERRUPTED);
         }
-        if ctrl_c::presses() > presses && ended_well(update) {
+        if ctrl_c::presses() > presses && has_run_well(update) {
             return Some(report::end_of_program(update));
         }
-        match shown {
-            Shown::All if !self.reloads.restart.is_under_way() => {
-                self.reloads.reporter.update(update);
-            }
-            _ => self.reloads.reporter.first_run(update),
+        let is_restart = self.reloads.restart.is_under_way();
+        let is_reload = matches!(shown, Shown::All) && !is_restart;
+        // What Ctrl-C ends is the reload if the program would have come to its end, else the program.
+        let is_interrupted = was_interrupted(update) && !(is_reload && self.has_ended.get());
+        if !is_reload || is_interrupted {
+            self.reloads.reporter.first_run(update);
+        } else if self.has_ended.get() {
+            self.reloads.reporter.update(update);
+        } else {
+            self.reloads.reporter.retry(update);
         }
-        was_interrupted(update).then_some(INTERRUPTED)
+        let exit = update.exit.as_ref();
+        let is_success = exit.is_none_or(|exit| exit.status == 0);
+        if !is_restart && is_success && has_run_well(update) {
+            self.has_ended.set(true);
+        }
+        is_interrupted.then_some(INTERRUPTED)
     }
 }
 
@@ -173,8 +189,8 @@ enum Shown {
     Failures,
 }
 
-/// Whether the entry has run to its end, or has asked to exit.
-fn ended_well(update: &Update) -> bool {
+/// Whether the entry has run and did not fail; it may have asked to exit.
+fn has_run_well(update: &Update) -> bool {
     let is_entry = |name: &ModuleName| name.is_main();
     update.reran.iter().any(|rerun| is_entry(&rerun.module))
         && !update

@@ -94,7 +94,8 @@ impl Reloader {
         update.map(UpdateObject::from).map_err(runtime_error)
     }
 
-    /// Rerun what a change of `files` reaches. Raises `RuntimeError` if the reloader is closed.
+    /// Rerun what a change of `files` reaches, whose paths may be relative to the working directory. Call it
+    /// on the thread that called `run`. Raises `RuntimeError` if the reloader is closed.
     fn update(&self, py: Python<'_>, files: Vec<PathBuf>) -> PyResult<UpdateObject> {
         if self.closed() {
             return Err(PyRuntimeError::new_err(

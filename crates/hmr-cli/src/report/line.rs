@@ -25,6 +25,8 @@ pub(crate) struct Line<'a> {
     pub(crate) style: Style,
     /// Say what the time went into.
     pub(crate) timings: bool,
+    /// What the program is at if something failed.
+    pub(crate) state: &'a str,
 }
 
 impl Line<'_> {
@@ -55,7 +57,7 @@ impl Line<'_> {
         let (pending, new): (Vec<_>, Vec<_>) = update.failures.iter().partition(|it| it.repeated);
         effects.extend(new.iter().map(|it| style.bad(&self.failed(it))));
         if !new.is_empty() {
-            effects.push("still on the last good state".into());
+            effects.push(self.state.into());
         }
         let pending: Vec<_> = pending.iter().map(|it| self.exception(it)).collect();
         if !pending.is_empty() {

@@ -1,5 +1,5 @@
 //! Files that are opened, folders that are listed, what is written, code that is looked at, and
-//! imports that begin: told by CPython itself.
+//! imports and executions that begin: told by CPython itself.
 //!
 //! CPython raises an audit event before it opens a file, in Python code or in its own C code. A hook
 //! can never be taken out again, so this one looks at two letters of the event's name first, and
@@ -11,12 +11,13 @@
 use std::{
     ffi::{CStr, c_char, c_int, c_void},
     panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
     ptr,
 };
 
 use pyo3::{
     exceptions::PyRuntimeError,
-    ffi,
+    ffi, intern,
     prelude::*,
     types::{PyString, PyTuple},
 };
@@ -50,6 +51,7 @@ enum Event {
     Connects,
     ReadsAttribute,
     Imports,
+    Executes,
 }
 
 /// What sqlite puts beside a database while it writes.
@@ -63,6 +65,7 @@ fn event_of(name: &[u8]) -> Option<Event> {
         b"sqlite3.connect" => Event::Connects,
         b"object.__getattr__" => Event::ReadsAttribute,
         b"import" => Event::Imports,
+        b"exec" => Event::Executes,
         b"os.rename" => Event::Writes(&[0, 1]),
         b"os.link" | b"os.symlink" => Event::Writes(&[1]),
         _ => return None,
@@ -81,6 +84,7 @@ unsafe extern "C" fn hook(
             b'o' => matches!(at(1), b'p' | b's' | b'b'),
             b's' => at(1) == b'q',
             b'i' => at(1) == b'm',
+            b'e' => at(1) == b'x',
             _ => false,
         }
     };
@@ -127,7 +131,10 @@ fn note(py: Python<'_>, event: &Event, arguments: &Bound<'_, PyTuple>) {
             let Some(reader) = reads::recorder() else {
                 return;
             };
-            let Some(path) = path(0).filter(|_| !frames::is_importing(py)) else {
+            let is_programs = |path: &PathBuf| {
+                !frames::is_importing(py) || is_loaded_by_program(py, engine, path)
+            };
+            let Some(path) = path(0).filter(is_programs) else {
                 return;
             };
             let look = match event {
@@ -160,6 +167,18 @@ fn note(py: Python<'_>, event: &Event, arguments: &Bound<'_, PyTuple>) {
                 engine.import_begins(py, &name);
             }
         }
+        // The file itself need not have been opened, if there was bytecode of it.
+        Event::Executes => {
+            let Some(reader) = reads::current() else {
+                return;
+            };
+            let file = arguments.get_item(0);
+            let file = file.and_then(|code| code.getattr(intern!(py, "co_filename")));
+            let file = file.ok().and_then(|file| path_of(&file));
+            if let Some(file) = file.filter(|file| is_loaded_by_program(py, engine, file)) {
+                engine.note_looked(reader, &file, Look::Content);
+            }
+        }
         Event::Connects => {
             let Some(database) = path(0) else { return };
             for end in BESIDE_DATABASE {
@@ -169,6 +188,16 @@ fn note(py: Python<'_>, event: &Event, arguments: &Bound<'_, PyTuple>) {
             }
         }
     }
+}
+
+/// Whether the program has a loader of CPython's execute `file`, as `importlib`'s documentation shows
+/// it. Such a module is known to the program alone: its file is data to whoever executes it.
+fn is_loaded_by_program(py: Python<'_>, engine: &Engine, file: &Path) -> bool {
+    let is_users = |file: PathBuf| {
+        let folder = file.parent();
+        folder.is_some_and(|folder| engine.roots().contain(folder))
+    };
+    frames::is_executing_file(py) && std::path::absolute(file).is_ok_and(is_users)
 }
 
 /// Whether the file is opened for writing: `O_WRONLY` or `O_RDWR`, on every system.

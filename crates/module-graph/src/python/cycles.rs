@@ -114,13 +114,20 @@ impl Engine {
 
     /// Whether `name` is only there from the run before.
     pub(super) fn is_hidden(&self, py: Python<'_>, id: ModuleId, name: &str) -> bool {
-        let recorder = {
-            let state = self.state();
-            let run = state.slots[id.index()].circle.run.as_ref();
-            run.and_then(|run| Some(run.recorder.as_ref()?.clone_ref(py)))
-        };
+        let recorder = self.recorder(py, id);
         recorder.is_some_and(|recorder| recorder.get().is_outdated_name(name))
-            && !self.state().is_submodule(id, name)
+            && !self.holds_submodule(py, id, name)
+    }
+
+    /// The recorder of the run of `id` that is under way, if it runs again.
+    pub(super) fn recorder<'py>(
+        &self,
+        py: Python<'py>,
+        id: ModuleId,
+    ) -> Option<pyo3::Bound<'py, Recorder>> {
+        let state = self.state();
+        let run = state.slots[id.index()].circle.run.as_ref()?;
+        Some(run.recorder.as_ref()?.bind(py).clone())
     }
 
     /// The names of `id` that its run has bound so far, as a dict of their own, if some are hidden.

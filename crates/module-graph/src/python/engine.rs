@@ -345,6 +345,9 @@ pub(super) struct Slot {
     pub(super) source: Option<FileStamp>,
     /// The names that the last run bound, if it was recorded.
     pub(super) bound: Option<FxHashSet<String>>,
+    /// Submodules whose names the last run has bound or given up, and that nobody had imported then:
+    /// see [`packages`](super::packages).
+    pub(super) not_imported: FxHashSet<String>,
     /// Submodules that failed runs left in the namespace: new to readers once a run goes well.
     pub(super) kept: Vec<String>,
     /// The program reads something else under its name: its reads cannot be seen.
@@ -353,6 +356,8 @@ pub(super) struct Slot {
     pub(super) is_root: bool,
     /// Its run is under way and a circular import has acted on what it has bound so far.
     pub(super) seen_halfway: bool,
+    /// It is a package without a file: folders that hold its submodules.
+    pub(super) is_namespace: bool,
     /// The import system looked for it and found nothing.
     pub(super) missing: bool,
     /// The names before the run that is under way.
@@ -484,7 +489,7 @@ impl Engine {
 
     /// Reruns what a change of `files` reaches, and says what ran.
     ///
-    /// Each module runs at most once, after what it reads from, except in circular imports. Broken
+    /// Paths may be relative to the working directory. Each module runs at most once, after what it reads from, except in circular imports. Broken
     /// user code is part of the answer. Call it on the thread that ran the entry. While the entry runs,
     /// ask [`Engine::may_update`] first; it does not run again then, see [`Update::restart`].
     pub fn update(&'static self, py: Python<'_>, files: Vec<PathBuf>) -> Update {
@@ -643,6 +648,9 @@ impl Engine {
         };
         if let Some(of) = waits {
             settle::settle(self, py, of);
+        }
+        if what == Read::Module {
+            self.submodule_imported(py, module);
         }
         let mut state = self.state();
         let Some(of) = state.module_at(module) else {

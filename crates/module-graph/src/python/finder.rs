@@ -113,7 +113,8 @@ impl Finder {
             None => search_path(py)?,
         };
         let text = name.to_str()?;
-        let tail = text.rsplit_once('.').map_or(text, |(_, tail)| tail);
+        let (package, tail) = text.rsplit_once('.').unwrap_or(("", text));
+        engine.adopt_namespace(py, package);
         let mut rest = Vec::new();
         for entry in path.try_iter()? {
             let entry = entry?;
@@ -144,7 +145,11 @@ impl Finder {
             engine.note_missing(text);
             return Ok(None);
         }
-        self.adopt(py, engine, &found)?;
+        if found.getattr(intern!(py, "loader"))?.is_none() {
+            note_namespace(engine, text, &found)?;
+        } else {
+            self.adopt(py, engine, &found)?;
+        }
         Ok(Some(found))
     }
 
@@ -164,6 +169,22 @@ fn search_path(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         Bound::from_borrowed_ptr_or_opt(py, path)
     };
     path.map_or_else(|| py.import("sys")?.getattr("path"), Ok)
+}
+
+/// A package without a file is the user's if one of its folders is.
+fn note_namespace(engine: &Engine, name: &str, spec: &Bound<'_, PyAny>) -> PyResult<()> {
+    let folders = spec.getattr(intern!(spec.py(), "submodule_search_locations"))?;
+    if folders.is_none() {
+        return Ok(());
+    }
+    for folder in folders.try_iter()? {
+        let folder: PathBuf = folder?.extract()?;
+        if std::path::absolute(folder).is_ok_and(|folder| engine.roots().contain(&folder)) {
+            engine.note_namespace(name);
+            break;
+        }
+    }
+    Ok(())
 }
 
 impl Finder {

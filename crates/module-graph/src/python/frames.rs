@@ -62,6 +62,19 @@ pub(super) fn is_importing(py: Python<'_>) -> bool {
     !for_program
 }
 
+/// Whether a loader of the import system executes a file. The user's modules have the engine's, so
+/// that this one was asked for by the program, or the file is not the user's.
+pub(super) fn is_executing_file(py: Python<'_>) -> bool {
+    let mut frame = Frame::current(py);
+    while let Some(this) = frame.filter(Frame::is_import_systems) {
+        if this.function() == "exec_module" {
+            return true;
+        }
+        frame = this.back();
+    }
+    false
+}
+
 /// Whether an import is under way on this thread, however deep below.
 pub(super) fn is_inside_import(py: Python<'_>) -> bool {
     let mut frame = Frame::current(py);

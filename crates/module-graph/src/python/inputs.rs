@@ -196,6 +196,12 @@ impl Engine {
         }
     }
 
+    /// Whether somebody has read what is in `file`, or executed it.
+    pub(super) fn is_read_as_data(&self, file: &Path) -> bool {
+        let state = self.state();
+        state.graph.has_input(&Input::File(file.to_path_buf()))
+    }
+
     /// Whether the input of this node has really changed since it was read.
     pub(super) fn has_input_changed(&self, node: NodeId) -> bool {
         let (input, known, mut budget) = {
@@ -220,12 +226,15 @@ impl Engine {
     /// Those of a batch's files that hold something else than before, for a module or as data.
     pub(super) fn changed_files(&self, files: Vec<PathBuf>) -> Vec<PathBuf> {
         let state = self.state();
+        // One that is only data has been compared with what was read.
+        let is_module =
+            |file: &PathBuf| is_python(file) && !state.graph.has_input(&Input::File(file.clone()));
         let is_changed = |file: &PathBuf| {
             let concerned = concerned_by(&state, file);
             concerned
                 .iter()
                 .any(|input| state.graph.has_input_changed(input))
-                || (is_python(file) || !state.graph.at_path(file).is_empty())
+                || (is_module(file) || !state.graph.at_path(file).is_empty())
                     && !state.rewritten.contains(file)
         };
         files.into_iter().filter(is_changed).collect()

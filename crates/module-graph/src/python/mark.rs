@@ -1,7 +1,7 @@
 //! What the files of one batch mean for the modules, before anything runs.
 //!
 //! A file that was written marks its module. A file that went, or that another one has taken the
-//! place of (`m.py` became `m/__init__.py`), takes its module out of the program: whoever imports it
+//! place of (`m.py` became `m/__init__.py`, or a folder got one), takes its module out of the program: whoever imports it
 //! runs again and imports what is there now. A module that was missing and can be found now does the
 //! same. What failed before is tried again, whatever the files are.
 
@@ -21,7 +21,7 @@ pub(super) fn mark(engine: &'static Engine, py: Python<'_>, files: &[PathBuf]) -
         engine.mark_inputs(file);
         let modules = engine.state().graph.at_path(file).to_vec();
         let exists = file.is_file();
-        if !modules.is_empty() {
+        if !modules.is_empty() || engine.is_read_as_data(file) {
             engine.forget_bytecode(file);
         }
         for module in modules {
@@ -77,6 +77,9 @@ fn remove(engine: &'static Engine, py: Python<'_>, id: ModuleId) -> Vec<ModuleNa
     let mut removed = Vec::new();
     let below = engine.state().graph.below(&name);
     for id in below {
+        let name = engine.state().graph.name(id).clone();
+        // It is known as loaded from the first import out of it on.
+        engine.adopt_namespace(py, name.as_str());
         {
             let mut state = engine.state();
             if !std::mem::replace(&mut state.slots[id.index()].missing, true) {
@@ -84,7 +87,6 @@ fn remove(engine: &'static Engine, py: Python<'_>, id: ModuleId) -> Vec<ModuleNa
             }
         }
         if engine.unload(py, id) {
-            let name = engine.state().graph.name(id).clone();
             data::forget(&name);
             removed.push(name);
         }
@@ -100,12 +102,14 @@ fn replaced(engine: &'static Engine, py: Python<'_>, files: &[PathBuf]) -> Vec<M
         let Some(tail) = tail_of(file) else { continue };
         let mut state = engine.state();
         for id in state.graph.with_tail(&tail).to_vec() {
-            let name = state.graph.name(id);
-            if let Some(path) = state.graph.path(id)
-                && path != file
-                && !name.is_main()
-                && state.slots[id.index()].object.is_some()
-            {
+            let (name, slot) = (state.graph.name(id), &state.slots[id.index()]);
+            let path = match state.graph.path(id) {
+                Some(path) if slot.object.is_some() => path,
+                // As `find` says it.
+                None if slot.is_namespace => Path::new(""),
+                _ => continue,
+            };
+            if path != file && !name.is_main() {
                 loaded.push((id, name.clone(), path.to_path_buf()));
             }
         }

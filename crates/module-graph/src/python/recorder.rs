@@ -5,13 +5,13 @@
 //! goes to the dict at once, where functions and other threads look; the mapping holds nothing but
 //! the names. A name that only the last run has bound so far is not defined for the top level.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::{
     exceptions::{PyKeyError, PyNameError},
     prelude::*,
     sync::PyOnceLock,
-    types::{PyDict, PyIterator, PyList},
+    types::{PyDict, PyIterator, PyList, PyString},
 };
 use rustc_hash::FxHashSet;
 
@@ -26,6 +26,8 @@ pub(super) struct Recorder {
     /// What the last run bound: there, but not for this run before it binds it itself.
     outdated: FxHashSet<String>,
     bound: Mutex<FxHashSet<String>>,
+    /// The submodules that have been imported since the run began.
+    submodules: Mutex<FxHashSet<String>>,
 }
 
 impl Recorder {
@@ -42,6 +44,7 @@ impl Recorder {
             builtins: builtins.clone_ref(py),
             outdated,
             bound: Mutex::default(),
+            submodules: Mutex::default(),
         };
         Bound::new(py, recorder)
     }
@@ -59,6 +62,30 @@ impl Recorder {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .contains(name)
+    }
+
+    /// The submodule `name` is imported. A fresh start would load it at the first import, and bind it.
+    pub(super) fn bind_submodule(&self, name: &str, module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let is_first = self.submodules().insert(name.to_owned());
+        if is_first {
+            let py = module.py();
+            self.__setitem__(
+                PyString::new(py, name).into_any(),
+                module.clone().into_any(),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Whether the submodule `name` has been imported since the run began.
+    pub(super) fn has_imported(&self, name: &str) -> bool {
+        self.submodules().contains(name)
+    }
+
+    fn submodules(&self) -> MutexGuard<'_, FxHashSet<String>> {
+        self.submodules
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_outdated(&self, name: &Bound<'_, PyAny>) -> PyResult<bool> {

@@ -55,6 +55,18 @@ impl Roots {
         self.inspect(file).0
     }
 
+    /// The path in that spelling, but for a link at its end: a relative one begins at the working
+    /// directory.
+    pub(super) fn spelled(&self, path: PathBuf) -> PathBuf {
+        let Ok(path) = std::path::absolute(&path) else {
+            return path;
+        };
+        match (path.parent(), path.file_name()) {
+            (Some(folder), Some(name)) => self.look_up(folder).0.join(name),
+            _ => path,
+        }
+    }
+
     /// The file in that spelling, and its properties, if there is one.
     pub(super) fn inspect(&self, file: &Path) -> (PathBuf, Option<Metadata>) {
         let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {

@@ -18,7 +18,7 @@ use rustc_hash::FxHashSet;
 
 use super::{
     bindings::Bindings, calls, engine::Engine, errors, namespace::Snapshot, reads,
-    recorder::Recorder, splice::graft, stamp::FileStamp, statements::Partial,
+    recorder::Recorder, source::tell_of_nul, splice::graft, stamp::FileStamp, statements::Partial,
     sys_modules::sys_modules, units,
 };
 use crate::{ModuleId, ModuleName, Read, Reason};
@@ -75,10 +75,11 @@ impl Engine {
             {
                 return Ok(code);
             }
-            match source.and_then(|source| self.bytecode().load(&file, &source)) {
-                Some(code) => Ok(code),
-                None => loader.call_method1("get_code", (name,)),
+            if let Some(code) = source.and_then(|source| self.bytecode().load(&file, &source)) {
+                return Ok(code);
             }
+            let compiled = loader.call_method1("get_code", (name,));
+            compiled.inspect_err(|error| tell_of_nul(py, error, &path))
         });
         match run {
             Ok(changed) => {
@@ -317,10 +318,10 @@ impl Engine {
                 recorder.as_any()
             };
             self.execute(id, caller, executed, &namespace, locals)?;
-            PyResult::Ok((code, new, bound, recorder.get().bound()))
+            PyResult::Ok((code, new, bound, recorder))
         });
         self.set_before(id, None);
-        let (mut code, new, mut stale, recorded) = match ran {
+        let (mut code, new, mut stale, recorder) = match ran {
             Ok(ran) => ran,
             Err(error) => {
                 self.entry_runs(id, Some(old_code.bind(py)));
@@ -338,9 +339,10 @@ impl Engine {
         let recorded = if new.reflects {
             new.top_level.clone()
         } else {
-            recorded
+            recorder.get().bound()
         };
         stale.retain(|name| !recorded.contains(name) && !new.global.contains(name));
+        self.place_submodules(id, module, recorder.get(), &recorded, &stale)?;
         let in_place = self.in_place(py);
         let changes = before.compare(&stale, &in_place)?;
         drop(in_place);

@@ -24,6 +24,8 @@ const RUNS_PER_BATCH: u32 = 2;
 /// Does what [`Engine::update`] promises.
 pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf>) -> Update {
     let started = Instant::now();
+    let spelled = files.into_iter().map(|file| engine.roots().spelled(file));
+    let files: Vec<_> = spelled.collect();
     let _updating = engine.begin_update();
     let around = {
         let mut state = engine.state();
@@ -237,7 +239,11 @@ impl Host for Batch<'_> {
             // Another thread is importing it.
             return;
         }
-        if self.engine.state().slots[module.index()].object.is_none() {
+        let has_nothing_to_run = {
+            let slot = &self.engine.state().slots[module.index()];
+            slot.object.is_none() || slot.is_namespace
+        };
+        if has_nothing_to_run {
             return self.skip_unloaded(module);
         }
         if self.engine.accepts(self.py, module) || self.runs_inside_another(module) {

@@ -14,7 +14,7 @@ use std::{
 };
 
 use pyo3::{
-    exceptions::PyImportError,
+    exceptions::{PyImportError, PySyntaxError, PyValueError},
     prelude::*,
     types::{PyBytes, PyDict},
 };
@@ -205,7 +205,7 @@ impl Engine {
             self.stamp_source(id);
             self.state().slots[id.index()].may_keep = None;
             let path = self.source_of(py, id)?;
-            let source = read_whole(py, &path)?;
+            let source = read_whole(py, &path).map_err(|error| cannot_read(py, &path, error))?;
             self.forget_bytecode(&path);
             let text = utf8(&source);
             let outline = text.and_then(|text| Outline::parse(text).ok());
@@ -297,10 +297,9 @@ impl Engine {
     ) -> PyResult<Bound<'py, PyAny>> {
         let options = PyDict::new(py);
         options.set_item("dont_inherit", true)?;
-        self.compile.bind(py).call(
-            (PyBytes::new(py, source), path.as_os_str(), "exec"),
-            Some(&options),
-        )
+        let arguments = (PyBytes::new(py, source), path.as_os_str(), "exec");
+        let compiled = self.compile.bind(py).call(arguments, Some(&options));
+        compiled.inspect_err(|error| tell_of_nul(py, error, path))
     }
 
     /// The outline of the source that `code` was compiled from, if it is the last that was.
@@ -315,6 +314,35 @@ fn structure(old: &Outline, new: &Outline) -> Option<Cause> {
     match Difference::between(old, new) {
         Difference::Structure(structure) => Some(Cause::Structure(structure)),
         _ => None,
+    }
+}
+
+/// What CPython says of a file that cannot be read: it names the file.
+fn cannot_read(py: Python<'_>, path: &Path, error: io::Error) -> PyErr {
+    let opened = py
+        .import("_io")
+        .and_then(|io| io.call_method1("open_code", (path.as_os_str(),)))
+        .and_then(|file| file.call_method0("close"));
+    opened.err().unwrap_or_else(|| error.into())
+}
+
+/// Adds to `error`, with which the source at `path` was not compiled, where a NUL byte is: CPython
+/// names neither the file nor the line.
+pub(super) fn tell_of_nul(py: Python<'_>, error: &PyErr, path: &Path) {
+    let says_where = |value: &Bound<'_, PyAny>| {
+        let file = value.getattr_opt("filename").ok().flatten();
+        file.is_some_and(|file| !file.is_none())
+    };
+    let is_compilers =
+        error.is_instance_of::<PySyntaxError>(py) || error.is_instance_of::<PyValueError>(py);
+    if !is_compilers || says_where(error.value(py)) {
+        return;
+    }
+    let source = fs::read(path).unwrap_or_default();
+    if let Some(nul) = source.iter().position(|&byte| byte == 0) {
+        let line = source[..nul].split(|&byte| byte == b'\n').count();
+        let note = format!("It is in \"{}\", line {line}.", path.display());
+        forgive(py, error.value(py).call_method1("add_note", (note,)));
     }
 }
 

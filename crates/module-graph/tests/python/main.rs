@@ -80,6 +80,7 @@ fn a_program_is_kept_as_a_cold_start_would_make_it() {
         a_failing_module_keeps_its_last_good_state(&project, py);
         a_name_that_the_source_drops_goes(&project, py);
         a_saved_file_is_read_whatever_its_time_says(&project, py);
+        a_path_may_be_relative(&project, py);
         modules_are_plain_at_rest(py);
         tracking_leaves_the_counts_of_types_alone(&project, py);
         modules_are_plain_at_rest(py);
@@ -235,6 +236,21 @@ fn two_thousand_edits_leave_one_input(project: &Project, py: Python<'_>) {
     fs::write(&data, "-1").unwrap();
     let update = project.engine.update(py, vec![data]);
     assert!(update.files.is_empty(), "nobody reads it any more");
+}
+
+fn a_path_may_be_relative(project: &Project, py: Python<'_>) {
+    let before = std::env::current_dir().unwrap();
+    std::env::set_current_dir(&project.folder).unwrap();
+    fs::create_dir("inner").unwrap();
+    for (file, text) in [("mail.py", "relative"), ("inner/../mail.py", "dots")] {
+        let source = format!("import log\nlog.LINES.append('{text}')\n");
+        fs::write(file, source).unwrap();
+        let update = project.engine.update(py, vec![file.into()]);
+        assert_eq!(ran(&update), ["mail"]);
+        assert_eq!(update.files, [project.folder.join("mail.py")]);
+        assert_eq!(lines(py), [text]);
+    }
+    std::env::set_current_dir(before).unwrap();
 }
 
 fn modules_are_plain_at_rest(py: Python<'_>) {
