@@ -81,6 +81,11 @@ pub struct Around {
     pub readers: Vec<BTreeSet<String>>,
     /// What modules that will run again in any case have read in the same way.
     pub touched: BTreeSet<String>,
+    /// The names of the module that code of other modules has read while it ran: any statement that
+    /// acts may have come to them.
+    pub looked_into: BTreeSet<String>,
+    /// The top-level names of the functions of its own that its last run has executed.
+    pub executed: BTreeSet<String>,
 }
 
 /// The statements that are kept.
@@ -173,7 +178,10 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(old: &'a Script, new: &'a Script, around: &'a Around) -> Self {
-        let (old, new) = (Index::of(old), Index::of(new));
+        let (old, new) = (
+            Index::of(old, &around.looked_into),
+            Index::of(new, &around.looked_into),
+        );
         let was = align::align(
             &old.script.outline.statements,
             &new.script.outline.statements,
@@ -289,8 +297,10 @@ impl<'a> Search<'a> {
             self.changed.extend(names);
         }
         // A definition that is as it was does to others what it has done to them before.
-        let is_repeated =
-            statement.definition().is_some() && self.was[at].is_some() && !self.is_reached(at);
+        let is_repeated = statement.definition().is_some()
+            && self.was[at].is_some()
+            && !self.is_reached(at)
+            && !self.works_otherwise(at);
         if is_repeated && mentions.acts {
             self.touch(self.reach[at].clone(), Effect::Repeated);
         } else if mentions.acts {
@@ -308,6 +318,29 @@ impl<'a> Search<'a> {
                 }
             }
         }
+    }
+
+    /// Whether the statement has given somebody a function that has been called meanwhile, and that does
+    /// something else now.
+    fn works_otherwise(&self, at: usize) -> bool {
+        let names = &self.new.statement(at).binds;
+        names.iter().any(|it| {
+            self.around.executed.contains(&it.name) && {
+                let inner = self.new.reach_from(vec![&it.name]);
+                inner.iter().any(|name| self.changes_value(name, at))
+            }
+        })
+    }
+
+    /// Whether the name stands for something else, its own statement apart.
+    fn changes_value(&self, name: &str, at: usize) -> bool {
+        let is_own = self
+            .new
+            .statement(at)
+            .binds
+            .iter()
+            .any(|it| it.name == name);
+        !is_own && self.changed.contains(name)
     }
 
     /// Whether running the statement once more binds its names to what they are bound to.

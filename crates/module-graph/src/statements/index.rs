@@ -9,17 +9,23 @@ use crate::outline::{Kind, Statement};
 pub(super) struct Index<'a> {
     pub(super) script: &'a Script,
     binders: BTreeMap<&'a str, Vec<usize>>,
+    /// What whoever acts may come to by way of other modules.
+    looked_into: &'a BTreeSet<String>,
 }
 
 impl<'a> Index<'a> {
-    pub(super) fn of(script: &'a Script) -> Self {
+    pub(super) fn of(script: &'a Script, looked_into: &'a BTreeSet<String>) -> Self {
         let mut binders: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (at, statement) in script.outline.statements.iter().enumerate() {
             for binding in &statement.binds {
                 binders.entry(&binding.name).or_default().push(at);
             }
         }
-        Self { script, binders }
+        Self {
+            script,
+            binders,
+            looked_into,
+        }
     }
 
     pub(super) fn statement(&self, at: usize) -> &'a Statement {
@@ -37,7 +43,12 @@ impl<'a> Index<'a> {
     /// The names that running the statement reaches: those in it, and those in what these stand for, if
     /// they stand for functions, for classes, or for other names.
     pub(super) fn reach(&self, at: usize) -> BTreeSet<&'a str> {
-        self.reach_from(self.mentions(at).uses.iter().map(String::as_str).collect())
+        let mentions = self.mentions(at);
+        let mut names: Vec<_> = mentions.uses.iter().map(String::as_str).collect();
+        if mentions.acts {
+            names.extend(self.looked_into.iter().map(String::as_str));
+        }
+        self.reach_from(names)
     }
 
     pub(super) fn reach_from(&self, mut pending: Vec<&'a str>) -> BTreeSet<&'a str> {

@@ -322,3 +322,45 @@ fn what_is_not_understood_runs_whole() {
         assert_eq!(seen, "the whole module runs\n", "with {text}");
     }
 }
+
+/// A function of another module may import this one while it runs.
+#[test]
+fn whoever_acts_comes_to_what_others_have_read_of_the_module() {
+    let text = "import lib\nA = 1\nB = 3\nX = lib.go()\nY = [2]\n";
+    let edited = text.replace("A = 1\n", "A = 2\n");
+    let mut around = around(text);
+    around.immutable = set(&["A", "B"]);
+    assert_eq!(
+        kept_among(text, &edited, &around),
+        "B = 3\nX = lib.go()\nY = [2]\n"
+    );
+    around.looked_into = set(&["A"]);
+    assert_eq!(kept_among(text, &edited, &around), "B = 3\nY = [2]\n");
+    around.looked_into = set(&["B"]);
+    assert_eq!(
+        kept_among(text, &edited, &around),
+        "B = 3\nX = lib.go()\nY = [2]\n"
+    );
+    // What is new may change it.
+    let more = format!("{text}lib.add()\n");
+    around.looked_into = set(&["Y"]);
+    assert!(!kept_among(text, &more, &around).contains("Y = [2]"));
+}
+
+#[test]
+fn a_function_that_its_package_has_called_counts_for_all_that_the_package_gives() {
+    let text = "import lib\nA = 1\n@lib.add\ndef f(): return g()\ndef g(): return A\nX = lib.go()\nY = [2]\n";
+    let edited = text.replace("A = 1\n", "A = 2\n");
+    let mut around = around(text);
+    assert_eq!(
+        kept_among(text, &edited, &around),
+        "X = lib.go()\nY = [2]\n"
+    );
+    around.executed = set(&["f", "g"]);
+    assert_eq!(kept_among(text, &edited, &around), "Y = [2]\n");
+    let unrelated = text.replace("Y = [2]", "Y = [3]");
+    assert_eq!(
+        kept_among(text, &unrelated, &around),
+        "A = 1\nX = lib.go()\n"
+    );
+}
