@@ -17,6 +17,7 @@ use crate::{
     statements::Script,
 };
 
+mod aliases;
 mod bindings;
 mod depth;
 mod directives;
@@ -119,6 +120,7 @@ fn outline(text: &str, parsed: &Parsed<ast::ModModule>) -> Result<Outline, Synta
         positions: positions.finish(),
         loads: loads::of(body),
         imports: imports::of(body),
+        aliases: aliases::of(body),
         statements,
     })
 }
@@ -244,7 +246,11 @@ impl Reader<'_> {
         let name = |decorator: &ast::Decorator| {
             let mut called = &decorator.expression;
             while let Expr::Call(call) = called {
-                called = &call.func;
+                let is_partial = dotted(&call.func).is_some_and(|it| it.ends_with("partial"));
+                called = match call.arguments.args.first() {
+                    Some(first) if is_partial => first,
+                    _ => &call.func,
+                };
             }
             dotted(called).unwrap_or_else(|| {
                 self.text[decorator.expression.range().to_std_range()].to_owned()
