@@ -228,11 +228,19 @@ impl<'a> Search<'a> {
             || !matches!(statement.kind, Kind::Other(_))
             || mentions.has_code
             || statement.directive == Some(Directive::Rerun)
+            || self.is_released(at)
             || !statement.unbinds.is_empty()
             || !statement
                 .binds
                 .iter()
                 .all(|it| is_alone(&it.name) && is_bound(it))
+    }
+
+    /// Whether its comment that asked for keeping it has gone: what it has bound may be outdated.
+    fn is_released(&self, at: usize) -> bool {
+        let asked = |statement: &Statement| statement.directive == Some(Directive::Keep);
+        self.was[at].is_some_and(|was| asked(self.old.statement(was)))
+            && !asked(self.new.statement(at))
     }
 
     /// What the edit itself means.
