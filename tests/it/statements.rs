@@ -401,3 +401,33 @@ fn a_registered_function_that_was_called_counts_for_its_package() {
     let mut hmr = start(&project, "V 1");
     hmr.save("m.py", &text(2)).expect(&["m", "main"], &["V 2"]);
 }
+
+#[test]
+fn a_statement_whose_comment_goes_is_not_kept() {
+    let text = |loads: &str, comment: &str| {
+        format!(
+            "def load(): return made('L', [{loads}])\nmodel = load(){comment}\nX = made('X', 7)\n"
+        )
+    };
+    let project = project(&text("1", "  # hmr: keep"), "m.model, m.X");
+    let mut hmr = start(&project, "V [1] 7");
+    hmr.save("m.py", &module(&text("2", "  # hmr: keep")));
+    hmr.save("m.py", &module(&text("2", "")))
+        .expect(&["m", "main"], &["makes L", "V [2] 7"]);
+}
+
+#[test]
+fn everyday_lines_beside_a_load_are_no_obstacle() {
+    for more in [
+        "import re\nR = re.compile('a')",
+        "from pathlib import Path\nROOT = Path('a').parent",
+        "from dataclasses import dataclass\n@dataclass\nclass Q:\n    a: int = 1\nq = Q()",
+        "class M:\n    @property\n    def p(self): return 1\n    @classmethod\n    def c(cls): return 1\nm = M()",
+    ] {
+        let text = |a| format!("model = made('model', [1])\nA = {a}\n{more}\n");
+        let project = project(&text(1), "m.A");
+        let mut hmr = start(&project, "V 1");
+        hmr.save("m.py", &module(&text(2)))
+            .expect(&["m", "main"], &["V 2"]);
+    }
+}

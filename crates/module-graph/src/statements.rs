@@ -40,6 +40,9 @@ pub struct Mentions {
     pub acts: bool,
     /// A definition that gives the same each time that it runs.
     pub is_plain: bool,
+    /// What both of these take for granted to be what it is called in Python and in its standard
+    /// library, as dotted names.
+    pub trusts: BTreeSet<String>,
     /// Code of its own is in it, such as a lambda's, which has line numbers.
     pub has_code: bool,
     /// Where the annotation of an assignment stands in the text.
@@ -178,10 +181,7 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(old: &'a Script, new: &'a Script, around: &'a Around) -> Self {
-        let (old, new) = (
-            Index::of(old, &around.looked_into),
-            Index::of(new, &around.looked_into),
-        );
+        let (old, new) = (Index::of(old, around), Index::of(new, around));
         let was = align::align(
             &old.script.outline.statements,
             &new.script.outline.statements,
@@ -250,7 +250,7 @@ impl<'a> Search<'a> {
             self.changed.extend(names.map(|it| it.name.as_str()));
             self.changed
                 .extend(self.old.statement(at).unbinds.iter().map(String::as_str));
-            if self.old.mentions(at).acts {
+            if self.old.acts(at) {
                 let reach = self.old.reach(at);
                 self.touch(reach, self.old.effect(at));
             }
@@ -309,9 +309,9 @@ impl<'a> Search<'a> {
             && self.was[at].is_some()
             && !self.is_reached(at)
             && !self.works_otherwise(at);
-        if is_repeated && mentions.acts {
+        if is_repeated && self.new.acts(at) {
             self.touch(self.reach[at].clone(), Effect::Repeated);
-        } else if mentions.acts {
+        } else if self.new.acts(at) {
             self.touch(self.reach[at].clone(), self.new.effect(at));
         }
         // An object that it looks into must be as it was when the statement ran in its place.
@@ -362,7 +362,7 @@ impl<'a> Search<'a> {
             && match self.new.statement(at).kind {
                 Kind::Import { .. } => true,
                 Kind::Function(_) | Kind::Class(_) => {
-                    mentions.is_plain
+                    self.new.is_plain(at)
                         && !mentions
                             .uses
                             .iter()

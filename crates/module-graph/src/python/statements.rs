@@ -329,7 +329,8 @@ impl Engine {
             .iter()
             .filter_map(|&node| state.graph.imported_by(node));
         let mut read = read;
-        read.all(|module| made.contains(&module))
+        // One that found nothing has run nobody. Packages make such when they are loaded, and then only.
+        read.all(|module| made.contains(&module) || state.slots[module.index()].missing)
     }
 
     /// Whether the run that has just ended did what its plan could not know of.

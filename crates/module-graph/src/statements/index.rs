@@ -2,19 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Mentions, Script};
+use super::{Around, Mentions, Script};
 use crate::outline::{Kind, Statement};
+
+/// Decorators that are built in and keep to what they get.
+const BUILT_IN: [&str; 3] = ["classmethod", "property", "staticmethod"];
+
+/// The modules whose decorators are trusted, see [`Mentions::trusts`].
+const STANDARD: [&str; 3] = ["abc", "dataclasses", "typing"];
 
 /// The names of one script.
 pub(super) struct Index<'a> {
     pub(super) script: &'a Script,
     binders: BTreeMap<&'a str, Vec<usize>>,
-    /// What whoever acts may come to by way of other modules.
-    looked_into: &'a BTreeSet<String>,
+    around: &'a Around,
 }
 
 impl<'a> Index<'a> {
-    pub(super) fn of(script: &'a Script, looked_into: &'a BTreeSet<String>) -> Self {
+    pub(super) fn of(script: &'a Script, around: &'a Around) -> Self {
         let mut binders: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (at, statement) in script.outline.statements.iter().enumerate() {
             for binding in &statement.binds {
@@ -24,7 +29,7 @@ impl<'a> Index<'a> {
         Self {
             script,
             binders,
-            looked_into,
+            around,
         }
     }
 
@@ -36,6 +41,35 @@ impl<'a> Index<'a> {
         &self.script.mentions[at]
     }
 
+    /// Whether running the statement may change the objects that it reaches.
+    pub(super) fn acts(&self, at: usize) -> bool {
+        let mentions = self.mentions(at);
+        mentions.acts || !mentions.trusts.iter().all(|name| self.is_standard(name))
+    }
+
+    /// Whether the statement is a definition that gives the same each time that it runs.
+    pub(super) fn is_plain(&self, at: usize) -> bool {
+        let mentions = self.mentions(at);
+        mentions.is_plain && mentions.trusts.iter().all(|name| self.is_standard(name))
+    }
+
+    /// Whether the dotted name is one that is built in or imported from the standard library.
+    fn is_standard(&self, name: &str) -> bool {
+        let (head, rest) = name.split_once('.').unwrap_or((name, ""));
+        let binders = self.binders(head);
+        if binders.is_empty() {
+            return rest.is_empty() && BUILT_IN.contains(&head);
+        }
+        !BUILT_IN.contains(&head)
+            && !self.around.own_imports.contains(head)
+            && binders.iter().all(|&at| match &self.statement(at).kind {
+                Kind::Import { modules, .. } => {
+                    modules.iter().all(|it| STANDARD.contains(&it.as_str()))
+                }
+                _ => false,
+            })
+    }
+
     pub(super) fn binders(&self, name: &str) -> &[usize] {
         self.binders.get(name).map_or(&[], Vec::as_slice)
     }
@@ -45,8 +79,8 @@ impl<'a> Index<'a> {
     pub(super) fn reach(&self, at: usize) -> BTreeSet<&'a str> {
         let mentions = self.mentions(at);
         let mut names: Vec<_> = mentions.uses.iter().map(String::as_str).collect();
-        if mentions.acts {
-            names.extend(self.looked_into.iter().map(String::as_str));
+        if self.acts(at) {
+            names.extend(self.around.looked_into.iter().map(String::as_str));
         }
         self.reach_from(names)
     }
@@ -59,7 +93,7 @@ impl<'a> Index<'a> {
             }
             for &binder in self.binders(name) {
                 let mentions = self.mentions(binder);
-                if self.statement(binder).definition().is_some() || !mentions.acts {
+                if self.statement(binder).definition().is_some() || !self.acts(binder) {
                     pending.extend(mentions.uses.iter().map(String::as_str));
                 }
                 pending.extend(mentions.inner.iter().map(String::as_str));

@@ -316,6 +316,9 @@ fn what_is_not_understood_runs_whole() {
         "print(x := 1)",
         "import importlib\nx = importlib.import_module('m')",
         "import gc",
+        "import builtins\nbuiltins.Z = 1",
+        "from builtins import exec as e",
+        "import torch\ntorch.eval(1)",
     ] {
         let text = format!("A = 1\nX = [2]\n{text}\n");
         let seen = kept(&text, &text.replace("A = 1\n", "A = 2\n"));
