@@ -177,3 +177,59 @@ fn a_decorator_that_the_settings_name_makes_the_module_run() {
         hmr.save("m.py", &m(2)).expect(modules, output);
     }
 }
+
+/// As people know it of the comments of other tools.
+#[test]
+fn a_comment_may_say_why_and_stand_beside_others() {
+    for comment in [
+        "#hmr:keep",
+        "# hmr: keep because slow",
+        "# hmr: keep, slow",
+        "# noqa  # hmr: keep",
+    ] {
+        let comment = format!("  {comment}");
+        let project = project(&comment);
+        let mut hmr = start(&project, "V 1 True 1");
+        hmr.save("m.py", &model(2, &comment))
+            .expect(&["m", "main"], &["m runs", "V 2 True 1"]);
+    }
+}
+
+/// One at the end of a block is not about what follows the block.
+#[test]
+fn a_comment_inside_of_a_block_keeps_nothing_behind_it() {
+    let m = |a| format!("if True:\n    x = 1\n    # hmr: keep\nA = {a}\n");
+    let project = Project::new(&[("m.py", &m(1)), ("main.py", "import m\nprint('V', m.A)\n")]);
+    let mut hmr = start(&project, "V 1");
+    hmr.save("m.py", &m(2)).expect(&["m", "main"], &["V 2"]);
+}
+
+#[test]
+fn a_decorator_that_the_settings_name_is_known_by_its_object() {
+    let lib = "def trace(f): return f\n";
+    for (imports, decorator) in [
+        ("from lib import trace", "trace"),
+        ("from lib import trace as zz", "zz"),
+        ("import lib as L", "L.trace"),
+        // Another module hands it on.
+        ("from other import other_trace as it", "it"),
+        ("import other", "other.other_trace"),
+    ] {
+        let m = |body: u32| {
+            format!("print('m runs')\n{imports}\n@{decorator}\ndef f():\n    return {body}\n")
+        };
+        let project = Project::new(&[
+            (
+                "pyproject.toml",
+                "[tool.hmr]\ncode-readers = ['lib.trace']\n",
+            ),
+            ("lib.py", lib),
+            ("other.py", "from lib import trace as other_trace\n"),
+            ("m.py", &m(1)),
+            ("main.py", "import m\nprint('V', m.f())\n"),
+        ]);
+        let mut hmr = start(&project, "V 1");
+        hmr.save("m.py", &m(2))
+            .expect(&["m", "main"], &["m runs", "V 2"]);
+    }
+}

@@ -304,3 +304,130 @@ fn a_name_that_another_module_has_bound_is_bound_again() {
         reload.log
     );
 }
+
+/// A late import of the module that is edited, by a function that one of its statements calls.
+#[test]
+fn a_helper_that_looks_back_into_the_module_counts_for_its_caller() {
+    for helper in [
+        "import m\n    return m.f()",
+        "from m import C\n    return C().m()",
+        "import m\n    return m.K",
+        "import sys\n    return getattr(sys.modules['m'], 'f')()",
+        "import m\n    return vars(m)['K']",
+    ] {
+        let text = |k, a| {
+            format!(
+                "import u\nK = {k}\nA = {a}\ndef f(): return K\nclass C:\n    def m(self): return K\n\
+                 print('m runs')\nX = u.go()\n"
+            )
+        };
+        let project = Project::new(&[
+            (
+                "u.py",
+                &format!("def go():\n    print('goes')\n    {helper}\n"),
+            ),
+            ("m.py", &text(1, 1)),
+            ("main.py", "import m\nprint('V', m.X, m.A)\n"),
+        ]);
+        let mut hmr = start(&project, "V 1 1");
+        hmr.save("m.py", &text(2, 1))
+            .expect(&["m", "main"], &["m runs", "goes", "V 2 1"]);
+        let reload = hmr.save("m.py", &text(2, 3));
+        assert!(reload.stdout.contains(&"V 2 3".to_owned()), "{helper}");
+        // Also what the kept statement has done counts in the run after the next.
+        let reload = hmr.save("m.py", &text(3, 3));
+        assert!(reload.stdout.contains(&"V 3 3".to_owned()), "{helper}");
+    }
+}
+
+#[test]
+fn a_helper_that_looks_back_into_the_entry_counts_for_its_caller() {
+    let text = |k| {
+        format!(
+            "import u\ndef f(): return {k}\nif __name__ == '__main__':\n    x = u.go()\n    print('V', x)\n"
+        )
+    };
+    let project = Project::new(&[
+        (
+            "u.py",
+            "def go():\n    import __main__\n    return __main__.f()\n",
+        ),
+        ("main.py", &text(1)),
+    ]);
+    let mut hmr = start(&project, "V 1");
+    hmr.save("main.py", &text(2)).expect(&["main"], &["V 2"]);
+}
+
+/// It stands in the new text alone, so that nobody can know before what it looks at.
+#[test]
+fn a_new_helper_that_looks_back_makes_the_whole_module_run() {
+    let text = |rest: &str| format!("import u\nL = u.made('L', [])\n{rest}");
+    let project = Project::new(&[
+        (
+            "u.py",
+            "def made(name, value):\n    print('makes', name)\n    return value\n\
+             def add():\n    import m\n    m.L.append(1)\n",
+        ),
+        ("m.py", &text("")),
+        ("main.py", "import m\nprint('V', m.L)\n"),
+    ]);
+    let mut hmr = start(&project, "V []");
+    hmr.save("m.py", &text("u.add()\n"))
+        .expect(&["m", "main"], &["makes L", "V [1]"]);
+}
+
+/// The package holds the function, and calls it for another statement.
+#[test]
+fn a_registered_function_that_was_called_counts_for_its_package() {
+    let text = |k| {
+        format!(
+            "import u\nK = {k}\nY = u.made('Y', [1])\n@u.register\ndef f(): return K\nX = u.go()\n"
+        )
+    };
+    let project = Project::new(&[
+        (
+            "site-packages/u.py",
+            "table = []\ndef register(f):\n    table.append(f)\n    return f\n\
+             def go(): return table[-1]()\n\
+             def made(name, value): return value\n",
+        ),
+        ("m.py", &text(1)),
+        (
+            "main.py",
+            "import sys, os\nsys.path.append(os.path.join(os.path.dirname(__file__), 'site-packages'))\n\
+             import m\nprint('V', m.X)\n",
+        ),
+    ]);
+    let mut hmr = start(&project, "V 1");
+    hmr.save("m.py", &text(2)).expect(&["m", "main"], &["V 2"]);
+}
+
+#[test]
+fn a_statement_whose_comment_goes_is_not_kept() {
+    let text = |loads: &str, comment: &str| {
+        format!(
+            "def load(): return made('L', [{loads}])\nmodel = load(){comment}\nX = made('X', 7)\n"
+        )
+    };
+    let project = project(&text("1", "  # hmr: keep"), "m.model, m.X");
+    let mut hmr = start(&project, "V [1] 7");
+    hmr.save("m.py", &module(&text("2", "  # hmr: keep")));
+    hmr.save("m.py", &module(&text("2", "")))
+        .expect(&["m", "main"], &["makes L", "V [2] 7"]);
+}
+
+#[test]
+fn everyday_lines_beside_a_load_are_no_obstacle() {
+    for more in [
+        "import re\nR = re.compile('a')",
+        "from pathlib import Path\nROOT = Path('a').parent",
+        "from dataclasses import dataclass\n@dataclass\nclass Q:\n    a: int = 1\nq = Q()",
+        "class M:\n    @property\n    def p(self): return 1\n    @classmethod\n    def c(cls): return 1\nm = M()",
+    ] {
+        let text = |a| format!("model = made('model', [1])\nA = {a}\n{more}\n");
+        let project = project(&text(1), "m.A");
+        let mut hmr = start(&project, "V 1");
+        hmr.save("m.py", &module(&text(2)))
+            .expect(&["m", "main"], &["V 2"]);
+    }
+}

@@ -33,6 +33,9 @@ pub struct Outline {
     pub loads: Vec<String>,
     /// The names that import statements bind in the module, sorted.
     pub imports: Vec<String>,
+    /// The names that decorators lead to, each with a dotted name that it may stand for, sorted; `*`
+    /// with a module whose names are imported by a star.
+    pub aliases: Vec<(String, String)>,
     /// Where each token of the code stands: equal if every line and column of every code object is.
     pub positions: Fingerprint,
 }

@@ -4,7 +4,7 @@
 //! the module does could turn out otherwise. Who else is reached (readers of a changed name, those
 //! that executed a patched function) is the graph's to say, once the action is done.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use crate::{
     diff::{Definitions, Difference, Structure, Unit},
@@ -144,7 +144,9 @@ impl Rules {
                 let executed = bodies.iter().find(|unit| ran_with_module(unit));
                 let cause = executed
                     .map(|unit| Cause::Executed(unit.clone()))
-                    .or_else(|| self.against(&bodies, &docs, definitions.module_doc, new));
+                    .or_else(|| {
+                        self.against(&bodies, &docs, definitions.module_doc, new, |_| None)
+                    });
                 cause.map_or(Action::Patch(definitions), Action::Rerun)
             }
         }
@@ -152,29 +154,39 @@ impl Rules {
 
     /// What speaks against patching definitions whose bodies or docstrings differ, by their dotted
     /// names in `new`, the source that was saved. `module_doc`: so does the module's own docstring.
+    /// `called` says what the object that a dotted name stands for is called where it was defined.
     pub fn against(
         &self,
         bodies: &[String],
         docs: &[String],
         module_doc: bool,
         new: &Outline,
+        called: impl Fn(&str) -> Option<String> + Copy,
     ) -> Option<Cause> {
         let module = || {
             let is_read = module_doc && loads(new, "__doc__");
             is_read.then(|| Cause::DocRead("the module".to_owned()))
         };
-        let body = bodies.iter().find_map(|unit| self.body_cause(unit, new));
+        let body = bodies
+            .iter()
+            .find_map(|unit| self.body_cause(unit, new, called));
         body.or_else(|| docs.iter().find_map(|unit| doc_cause(unit, new)))
             .or_else(module)
     }
 
-    fn body_cause(&self, unit: &str, outline: &Outline) -> Option<Cause> {
+    fn body_cause(
+        &self,
+        unit: &str,
+        outline: &Outline,
+        called: impl Fn(&str) -> Option<String> + Copy,
+    ) -> Option<Cause> {
         match asked_for(unit, outline) {
             Some(Directive::Rerun) => Some(Cause::Asked(unit.to_owned())),
             Some(Directive::Keep) => None,
             None => {
                 let mut decorators = decorators_around(unit, outline);
-                let decorator = decorators.find(|name| self.reads_code(name))?;
+                let decorator =
+                    decorators.find(|name| self.may_read_code(name, outline, called))?;
                 Some(Cause::CodeSeen {
                     unit: unit.to_owned(),
                     decorator: decorator.clone(),
@@ -183,12 +195,49 @@ impl Rules {
         }
     }
 
+    /// Whether the decorator is one of those, under this name, under another one by which the source
+    /// knows it, or as its object is `called`.
+    fn may_read_code(
+        &self,
+        decorator: &str,
+        outline: &Outline,
+        called: impl Fn(&str) -> Option<String>,
+    ) -> bool {
+        meanings(decorator, outline)
+            .iter()
+            .any(|it| self.reads_code(it) || called(it).is_some_and(|it| self.reads_code(&it)))
+    }
+
     fn reads_code(&self, decorator: &str) -> bool {
         self.code_readers.iter().any(|reader| {
             let rest = decorator.strip_suffix(reader.as_str());
             rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         })
     }
+}
+
+/// The dotted names by which the source knows what `decorator` stands for, itself among them.
+fn meanings(decorator: &str, outline: &Outline) -> BTreeSet<String> {
+    /// What is longer comes of names that stand for parts of themselves.
+    const LONGEST: usize = 200;
+    let mut found = BTreeSet::new();
+    let mut pending = vec![decorator.to_owned()];
+    while let Some(name) = pending.pop() {
+        if name.len() > LONGEST || !found.insert(name.clone()) {
+            continue;
+        }
+        let (head, rest) = name.split_at(name.find('.').unwrap_or(name.len()));
+        for (alias, meant) in &outline.aliases {
+            if alias == head {
+                pending.push(format!("{meant}{rest}"));
+            }
+            // It is one of the module's, if the source does not bind it, and then no star leads on.
+            if alias == "*" && name == decorator {
+                found.insert(format!("{meant}.{name}"));
+            }
+        }
+    }
+    found
 }
 
 /// Frameworks show the docstrings of what they decorate, and a `property` copies its getter's.

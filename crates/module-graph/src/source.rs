@@ -17,6 +17,7 @@ use crate::{
     statements::Script,
 };
 
+mod aliases;
 mod bindings;
 mod depth;
 mod directives;
@@ -119,6 +120,7 @@ fn outline(text: &str, parsed: &Parsed<ast::ModModule>) -> Result<Outline, Synta
         positions: positions.finish(),
         loads: loads::of(body),
         imports: imports::of(body),
+        aliases: aliases::of(body),
         statements,
     })
 }
@@ -175,6 +177,7 @@ impl Reader<'_> {
         let Bindings { binds, unbinds } = Bindings::of(statement);
         let range = statement.range();
         let (first, last) = (self.lines.line(range.start()), self.lines.last_line(range));
+        let column = range.start() - self.lines.start_of(first);
         Statement {
             kind,
             print: print.finish(),
@@ -184,9 +187,10 @@ impl Reader<'_> {
             binds,
             unbinds,
             globals: bindings::globals(statement),
-            directive: self
-                .directives
-                .of(first, first..=self.end_of_head(statement, first, last)),
+            directive: self.directives.of(
+                (first, column.to_u32()),
+                first..=self.end_of_head(statement, first, last),
+            ),
         }
     }
 
@@ -244,7 +248,11 @@ impl Reader<'_> {
         let name = |decorator: &ast::Decorator| {
             let mut called = &decorator.expression;
             while let Expr::Call(call) = called {
-                called = &call.func;
+                let is_partial = dotted(&call.func).is_some_and(|it| it.ends_with("partial"));
+                called = match call.arguments.args.first() {
+                    Some(first) if is_partial => first,
+                    _ => &call.func,
+                };
             }
             dotted(called).unwrap_or_else(|| {
                 self.text[decorator.expression.range().to_std_range()].to_owned()
@@ -303,7 +311,12 @@ fn directives(text: &str, tokens: &Tokens, lines: &Lines) -> Directives {
         let line = lines.line(token.start());
         let before = &text[lines.start_of(line).to_usize()..token.start().to_usize()];
         let is_alone = before.trim().is_empty();
-        found.add(line, &text[token.range().to_std_range()], is_alone);
+        let column = token.start() - lines.start_of(line);
+        found.add(
+            (line, column.to_u32()),
+            &text[token.range().to_std_range()],
+            is_alone,
+        );
     }
     found
 }

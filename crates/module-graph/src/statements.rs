@@ -40,6 +40,9 @@ pub struct Mentions {
     pub acts: bool,
     /// A definition that gives the same each time that it runs.
     pub is_plain: bool,
+    /// What both of these take for granted to be what it is called in Python and in its standard
+    /// library, as dotted names.
+    pub trusts: BTreeSet<String>,
     /// Code of its own is in it, such as a lambda's, which has line numbers.
     pub has_code: bool,
     /// Where the annotation of an assignment stands in the text.
@@ -81,6 +84,11 @@ pub struct Around {
     pub readers: Vec<BTreeSet<String>>,
     /// What modules that will run again in any case have read in the same way.
     pub touched: BTreeSet<String>,
+    /// The names of the module that code of other modules has read while it ran: any statement that
+    /// acts may have come to them.
+    pub looked_into: BTreeSet<String>,
+    /// The top-level names of the functions of its own that its last run has executed.
+    pub executed: BTreeSet<String>,
 }
 
 /// Why all of a module has to run.
@@ -97,6 +105,8 @@ pub enum Whole {
     Circle,
     /// Its code reaches for namespaces, frames or line numbers.
     Opaque,
+    /// Code of other modules has looked at all of its names while it ran.
+    LookedInto,
     /// An import of a module of the user's has gone.
     ImportGone,
     /// The edit reaches all statements, or may.
@@ -114,6 +124,7 @@ impl fmt::Display for Whole {
             Self::Hooks => "it has hooks or atexit handlers",
             Self::Circle => "it is part of an import circle",
             Self::Opaque => "its code may reach all of its names, lines or frames",
+            Self::LookedInto => "other modules have looked at all of its names while it ran",
             Self::ImportGone => "an import has gone",
             Self::AllReached => "the edit may reach all of its statements",
             Self::Unforeseen => "what was left out turned out to be used",
@@ -218,7 +229,7 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(old: &'a Script, new: &'a Script, around: &'a Around) -> Self {
-        let (old, new) = (Index::of(old), Index::of(new));
+        let (old, new) = (Index::of(old, around), Index::of(new, around));
         let was = align::align(
             &old.script.outline.statements,
             &new.script.outline.statements,
@@ -265,11 +276,19 @@ impl<'a> Search<'a> {
             || !matches!(statement.kind, Kind::Other(_))
             || mentions.has_code
             || statement.directive == Some(Directive::Rerun)
+            || self.is_released(at)
             || !statement.unbinds.is_empty()
             || !statement
                 .binds
                 .iter()
                 .all(|it| is_alone(&it.name) && is_bound(it))
+    }
+
+    /// Whether its comment that asked for keeping it has gone: what it has bound may be outdated.
+    fn is_released(&self, at: usize) -> bool {
+        let asked = |statement: &Statement| statement.directive == Some(Directive::Keep);
+        self.was[at].is_some_and(|was| asked(self.old.statement(was)))
+            && !asked(self.new.statement(at))
     }
 
     /// What the edit itself means.
@@ -279,7 +298,7 @@ impl<'a> Search<'a> {
             self.changed.extend(names.map(|it| it.name.as_str()));
             self.changed
                 .extend(self.old.statement(at).unbinds.iter().map(String::as_str));
-            if self.old.mentions(at).acts {
+            if self.old.acts(at) {
                 let reach = self.old.reach(at);
                 self.touch(reach, self.old.effect(at));
             }
@@ -334,11 +353,13 @@ impl<'a> Search<'a> {
             self.changed.extend(names);
         }
         // A definition that is as it was does to others what it has done to them before.
-        let is_repeated =
-            statement.definition().is_some() && self.was[at].is_some() && !self.is_reached(at);
-        if is_repeated && mentions.acts {
+        let is_repeated = statement.definition().is_some()
+            && self.was[at].is_some()
+            && !self.is_reached(at)
+            && !self.works_otherwise(at);
+        if is_repeated && self.new.acts(at) {
             self.touch(self.reach[at].clone(), Effect::Repeated);
-        } else if mentions.acts {
+        } else if self.new.acts(at) {
             self.touch(self.reach[at].clone(), self.new.effect(at));
         }
         // An object that it looks into must be as it was when the statement ran in its place.
@@ -355,6 +376,29 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// Whether the statement has given somebody a function that has been called meanwhile, and that does
+    /// something else now.
+    fn works_otherwise(&self, at: usize) -> bool {
+        let names = &self.new.statement(at).binds;
+        names.iter().any(|it| {
+            self.around.executed.contains(&it.name) && {
+                let inner = self.new.reach_from(vec![&it.name]);
+                inner.iter().any(|name| self.changes_value(name, at))
+            }
+        })
+    }
+
+    /// Whether the name stands for something else, its own statement apart.
+    fn changes_value(&self, name: &str, at: usize) -> bool {
+        let is_own = self
+            .new
+            .statement(at)
+            .binds
+            .iter()
+            .any(|it| it.name == name);
+        !is_own && self.changed.contains(name)
+    }
+
     /// Whether running the statement once more binds its names to what they are bound to.
     fn is_stable(&self, at: usize) -> bool {
         let is_same = self.was[at].is_some();
@@ -366,7 +410,7 @@ impl<'a> Search<'a> {
             && match self.new.statement(at).kind {
                 Kind::Import { .. } => true,
                 Kind::Function(_) | Kind::Class(_) => {
-                    mentions.is_plain
+                    self.new.is_plain(at)
                         && !mentions
                             .uses
                             .iter()

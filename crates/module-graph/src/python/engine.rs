@@ -339,6 +339,8 @@ pub(super) struct Slot {
     pub(super) has_kept_wrongly: bool,
     /// The units of its own that its last run executed.
     pub(super) executed: FxHashSet<String>,
+    /// The names of its own that code of other modules has read in its last run, `__dict__` for all.
+    pub(super) looked_into: FxHashSet<String>,
     /// Its file was written since the last load read it.
     pub(super) is_written: bool,
     /// What the file looked like just before it was last read.
@@ -637,6 +639,9 @@ impl Engine {
                 let mut state = state;
                 state.graph.record_own(of, what);
                 drop(state);
+                if self.reads_own(py, reader, text) {
+                    return Answer::Unknown;
+                }
                 return match what {
                     Read::Name(name) if self.is_hidden(py, of, name) => Answer::Hidden,
                     _ => Answer::Known,
@@ -684,8 +689,13 @@ impl Engine {
             return;
         };
         let mut state = self.state();
-        if let Some(of) = state.module_at(module).filter(|&of| of != reader) {
-            state.graph.read(reader, of, what);
+        match state.module_at(module) {
+            Some(of) if of == reader => {
+                let slot = &mut state.slots[of.index()];
+                slot.looked_into.insert(text.to_owned());
+            }
+            Some(of) => state.graph.read(reader, of, what),
+            None => {}
         }
     }
 

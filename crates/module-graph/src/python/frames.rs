@@ -10,7 +10,11 @@ use std::{
     sync::OnceLock,
 };
 
-use pyo3::{ffi, intern, prelude::*, types::PyString};
+use pyo3::{
+    ffi, intern,
+    prelude::*,
+    types::{PyDict, PyString},
+};
 use rustc_hash::FxHasher;
 
 use super::{startup::From, sys_modules::sys_modules};
@@ -112,6 +116,25 @@ pub(super) fn is_inspecting(py: Python<'_>) -> bool {
 /// The names of the module whose code runs.
 pub(super) fn namespace(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
     Frame::current(py).map(|frame| frame.globals())
+}
+
+/// The line that the code of the module with this namespace has come to, if what it has called is in
+/// the end code that `is_users` does not know.
+pub(super) fn line_below_package(
+    py: Python<'_>,
+    namespace: &Bound<'_, PyDict>,
+    is_users: impl Fn(&Bound<'_, PyAny>) -> bool,
+) -> Option<u32> {
+    let mut frame = Frame::current(py)?;
+    if is_users(&frame.code()) {
+        return None;
+    }
+    loop {
+        if frame.function() == "<module>" && frame.globals().is(namespace) {
+            return frame.line().try_into().ok();
+        }
+        frame = frame.back()?;
+    }
 }
 
 /// What the running code is part of: the entry itself, or something that the entry's last statement

@@ -11,7 +11,7 @@
 use pyo3::{
     intern,
     prelude::*,
-    types::{PyDict, PyFunction, PyType},
+    types::{PyCFunction, PyDict, PyFunction, PyType},
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -157,7 +157,9 @@ impl Engine {
         };
         let has_doc = found.module_doc.is_some();
         let rules = self.state().rules.clone();
-        let against = rules.against(&found.bodies, &docs, has_doc, &reading.outline);
+        let namespace = self.namespace(new.py(), id);
+        let called = |name: &str| called(namespace.as_ref()?, name);
+        let against = rules.against(&found.bodies, &docs, has_doc, &reading.outline, called);
         against.map(|cause| Patching::Refused(Some(cause)))
     }
 
@@ -392,4 +394,33 @@ fn find<'py>(
         Some(definition) if is_it(&definition)? => Ok(Some(definition)),
         _ => Ok(None),
     }
+}
+
+/// What the object that `name` stands for in the namespace is called where it was defined, with its
+/// module: as a function or a class says, or an object of its class. Runs no code of the user's.
+fn called(namespace: &Bound<'_, PyDict>, name: &str) -> Option<String> {
+    let mut parts = name.split('.');
+    let mut object = namespace.get_item(parts.next()?).ok()??;
+    for part in parts {
+        let dict = match object.cast::<PyModule>() {
+            Ok(module) => module.dict(),
+            Err(_) => return None,
+        };
+        object = dict.get_item(part).ok()??;
+    }
+    let py = object.py();
+    if object.is_instance_of::<PyModule>() {
+        return None;
+    }
+    let has_names = object.is_exact_instance_of::<PyFunction>()
+        || object.is_exact_instance_of::<PyCFunction>()
+        || object.is_exact_instance_of::<PyType>();
+    let object = if has_names {
+        object
+    } else {
+        object.get_type().into_any()
+    };
+    let text = |name| object.getattr(name).ok()?.extract::<String>().ok();
+    let module = text(intern!(py, "__module__"))?;
+    Some(format!("{module}.{}", text(intern!(py, "__qualname__"))?))
 }

@@ -7,7 +7,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use hmr_signals::graph::{NodeId, State as NodeState};
+use hmr_signals::graph::State as NodeState;
 use pyo3::{
     exceptions::PyKeyboardInterrupt,
     intern,
@@ -17,9 +17,19 @@ use pyo3::{
 use rustc_hash::FxHashSet;
 
 use super::{
-    bindings::Bindings, calls, engine::Engine, errors, namespace::Snapshot, reads,
-    recorder::Recorder, source::tell_of_nul, splice::graft, stamp::FileStamp, statements::Partial,
-    sys_modules::sys_modules, units,
+    bindings::Bindings,
+    calls,
+    engine::Engine,
+    errors,
+    namespace::Snapshot,
+    reads,
+    recorder::Recorder,
+    source::tell_of_nul,
+    splice::graft,
+    stamp::FileStamp,
+    statements::{Carried, Partial},
+    sys_modules::sys_modules,
+    units,
 };
 use crate::{ModuleId, ModuleName, Read, Reason};
 
@@ -148,6 +158,7 @@ impl Engine {
         // What it reads of these cannot be seen, the import of them neither: taken as read again.
         let mut hidden = Vec::new();
         let mut executed;
+        let mut looked_into;
         let last_steps;
         let carried;
         let (object, old_code) = {
@@ -168,12 +179,13 @@ impl Engine {
             drop(state);
             carried = match caller {
                 Caller::Importlib => None,
-                Caller::Engine => self.reads_to_carry(id),
+                Caller::Engine => self.carried(id),
             };
             let mut state = self.state();
             state.graph.start(id);
             let slot = &mut state.slots[id.index()];
             executed = std::mem::take(&mut slot.executed);
+            looked_into = std::mem::take(&mut slot.looked_into);
             (
                 slot.object.as_ref().map(|object| object.clone_ref(py)),
                 slot.code.as_ref().map(|code| code.clone_ref(py)),
@@ -223,6 +235,7 @@ impl Engine {
                 let slot = &mut state.slots[id.index()];
                 if slot.statements_kept > 0 {
                     slot.executed.extend(executed);
+                    slot.looked_into.extend(looked_into);
                 }
                 state.order_changed |= last_steps.is_none_or(|last| last != state.graph.steps(id));
                 for reader in told {
@@ -242,7 +255,9 @@ impl Engine {
             Err(error) => {
                 state.interrupted |= error.is_instance_of::<PyKeyboardInterrupt>(py);
                 state.graph.abort(id);
-                std::mem::swap(&mut state.slots[id.index()].executed, &mut executed);
+                let slot = &mut state.slots[id.index()];
+                std::mem::swap(&mut slot.executed, &mut executed);
+                std::mem::swap(&mut slot.looked_into, &mut looked_into);
                 if !state.failed.contains(&id) {
                     state.failed.push(id);
                 }
@@ -259,7 +274,7 @@ impl Engine {
         caller: Caller,
         module: &Bound<'py, PyModule>,
         old_code: Option<Py<PyAny>>,
-        carried: Option<Vec<NodeId>>,
+        carried: Option<Carried>,
         code: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Vec<String>> {
         let py = module.py();
@@ -274,8 +289,8 @@ impl Engine {
         let mut partial = None;
         let ran = self.during_load(py, id, || {
             let code = code()?;
-            if let Some(reads) = carried {
-                partial = self.partial(id, &code, &namespace, reads)?;
+            if let Some(carried) = carried {
+                partial = self.partial(id, &code, &namespace, carried)?;
             }
             self.forget_text(id);
             let executed = partial.as_ref().map_or(&code, |partial| &partial.code);

@@ -25,6 +25,7 @@ use pyo3::{
 
 use super::{
     engine::{Engine, State},
+    frames,
     splice::{Reading, graft},
     units,
 };
@@ -42,7 +43,19 @@ pub(super) struct Partial<'py> {
     /// Those of the names whose objects can be changed.
     mutable: BTreeSet<String>,
     reads: Vec<NodeId>,
+    /// What the module had made others read of it, and the plan knew of.
+    looked_into: BTreeSet<String>,
 }
+
+/// What the last run of a module has done, for statements that the next one leaves out.
+pub(super) struct Carried {
+    reads: Vec<NodeId>,
+    looked_into: BTreeSet<String>,
+    executed: BTreeSet<String>,
+}
+
+/// Stands for all names of a module where one that was read is meant.
+const EVERYTHING: &str = "__dict__";
 
 impl State {
     /// Modules that wait since before the batch may depend on what has changed then.
@@ -126,11 +139,11 @@ impl Engine {
     }
 
     /// What the last run of `id` has read, if the next may leave out statements.
-    pub(super) fn reads_to_carry(&self, id: ModuleId) -> Option<Vec<NodeId>> {
+    pub(super) fn carried(&self, id: ModuleId) -> Option<Carried> {
         if !self.runs_statements() {
             return None;
         }
-        let (reads, inputs) = {
+        let (carried, inputs) = {
             let mut state = self.state();
             let reads = state.graph.dependencies(id);
             if let Err(whole) = state.is_only_edited(id, &reads) {
@@ -140,13 +153,20 @@ impl Engine {
                 return None;
             }
             let inputs = state.inputs_of(&reads);
-            (reads, inputs)
+            let slot = &state.slots[id.index()];
+            let top = |unit: &String| unit.split('.').next().unwrap_or(unit).to_owned();
+            let carried = Carried {
+                reads,
+                looked_into: slot.looked_into.iter().cloned().collect(),
+                executed: slot.executed.iter().map(top).collect(),
+            };
+            (carried, inputs)
         };
         let is_current = self.unseen_changes(&inputs).is_empty();
         if !is_current {
             self.state().slots[id.index()].whole = Some(Whole::ReadChanges);
         }
-        is_current.then_some(reads)
+        is_current.then_some(carried)
     }
 
     /// What to run in place of `code`, that of the file as it is now.
@@ -155,7 +175,7 @@ impl Engine {
         id: ModuleId,
         code: &Bound<'py, PyAny>,
         namespace: &Bound<'py, PyDict>,
-        reads: Vec<NodeId>,
+        carried: Carried,
     ) -> PyResult<Option<Partial<'py>>> {
         let Some(reading) = self.reading_of(id, code) else {
             return Ok(None);
@@ -167,10 +187,16 @@ impl Engine {
         let (Ok(old), Ok(new)) = (Script::parse(&before), Script::parse(text)) else {
             return Ok(None);
         };
-        let Some(around) = self.around(id, &old, &new, namespace)? else {
+        let Some(mut around) = self.around(id, &old, &new, namespace)? else {
             self.state().slots[id.index()].whole = Some(Whole::Circle);
             return Ok(None);
         };
+        if carried.looked_into.contains(EVERYTHING) {
+            self.state().slots[id.index()].whole = Some(Whole::LookedInto);
+            return Ok(None);
+        }
+        around.looked_into = carried.looked_into;
+        around.executed = carried.executed;
         let plan = match plan(&old, &new, &around) {
             Ok(plan) => plan,
             Err(whole) => {
@@ -201,7 +227,8 @@ impl Engine {
             code,
             plan,
             mutable,
-            reads,
+            reads: carried.reads,
+            looked_into: around.looked_into,
         }))
     }
 
@@ -330,7 +357,8 @@ impl Engine {
             .iter()
             .filter_map(|&node| state.graph.imported_by(node));
         let mut read = read;
-        read.all(|module| made.contains(&module))
+        // One that found nothing has run nobody. Packages make such when they are loaded, and then only.
+        read.all(|module| made.contains(&module) || state.slots[module.index()].missing)
     }
 
     /// Whether the run that has just ended did what its plan could not know of.
@@ -349,10 +377,51 @@ impl Engine {
         let reached = units::that_mention(&executed, code, &kept)?;
         let state = self.state();
         let inputs = state.inputs_of(&partial.reads);
-        Ok(!reached.is_empty()
+        let looked_into = &state.slots[id.index()].looked_into;
+        let is_new = |name: &String| !partial.looked_into.contains(name);
+        Ok(looked_into.iter().any(is_new)
+            || !reached.is_empty()
             || state.graph.has_changed(&partial.reads)
             || is_in_circle(&state, id)
             || inputs.iter().any(|it| state.inputs.is_own(it.path())))
+    }
+
+    /// The running load of `id` reads `name` as an attribute of the module: code of another module does,
+    /// for what its own text does in this way is not understood at all. `true`: this read counts for
+    /// nothing, though the next one of the name may.
+    pub(super) fn reads_own(&self, py: Python<'_>, id: ModuleId, name: &str) -> bool {
+        if !self.runs_statements() {
+            return false;
+        }
+        // The import system, and what looks for the place of a module.
+        if name != EVERYTHING && name.starts_with("__") && name.ends_with("__") {
+            return false;
+        }
+        if name == EVERYTHING && self.is_resolving(py, id) {
+            return true;
+        }
+        let mut state = self.state();
+        let slot = &mut state.slots[id.index()];
+        slot.looked_into.insert(name.to_owned());
+        false
+    }
+
+    /// Whether a package looks at the namespace of `id` because of a definition, whose annotations may
+    /// be strings. Definitions run again whenever the module does.
+    fn is_resolving(&self, py: Python<'_>, id: ModuleId) -> bool {
+        let Some(namespace) = self.namespace(py, id) else {
+            return false;
+        };
+        let Some(line) = frames::line_below_package(py, &namespace, |code| self.has_code(code))
+        else {
+            return false;
+        };
+        let reading = self.state().slots[id.index()].reading.clone();
+        reading.is_some_and(|reading| {
+            let statements = reading.outline.statements.iter();
+            let mut definitions = statements.filter(|it| it.definition().is_some());
+            definitions.any(|it| it.lines.contains(&line))
+        })
     }
 
     /// Whether the run that has just ended left out what should have run.

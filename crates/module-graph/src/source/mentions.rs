@@ -11,21 +11,28 @@ use ruff_python_ast::{
 
 use ruff_text_size::Ranged;
 
+use super::dotted;
 use crate::statements::Mentions;
 
-/// Names by which code gets hold of a namespace, of code, frames or lines, or hides what it changes.
-const OPAQUE: [&str; 43] = [
+/// The same of functions that are built in: by these names alone, for `builtins` itself is opaque.
+const OPAQUE_BUILTINS: [&str; 7] = [
     "exec",
-    "eval",
     "compile",
-    "globals",
-    "locals",
-    "vars",
     "dir",
     "setattr",
     "delattr",
     "breakpoint",
     "__import__",
+];
+
+/// Names by which code gets hold of a namespace, of code, frames or lines, or hides what it changes,
+/// also behind a dot.
+const OPAQUE: [&str; 37] = [
+    "builtins",
+    "eval",
+    "globals",
+    "locals",
+    "vars",
     "__getattr__",
     "__dict__",
     "__doc__",
@@ -60,12 +67,26 @@ const OPAQUE: [&str; 43] = [
     "walk_stack",
 ];
 
+/// Decorators that keep nothing of what they get anywhere else, and whose results are told apart by what
+/// is in them.
+const TRUSTED: [&str; 8] = [
+    "abstractmethod",
+    "classmethod",
+    "dataclass",
+    "final",
+    "override",
+    "property",
+    "runtime_checkable",
+    "staticmethod",
+];
+
 /// What `statement`, which stands at the top level, mentions.
 pub(super) fn of(statement: &Stmt) -> Mentions {
     let mut found = Visitor::default();
     found.visit_stmt(statement);
-    found.mentions.acts |= acts(statement);
-    found.mentions.is_plain = is_plain(statement);
+    found.mentions.acts |= acts(statement, None);
+    found.mentions.is_plain = is_plain(statement, None);
+    trusted_in(statement, None, &mut found.mentions.trusts);
     found.mentions
 }
 
@@ -78,7 +99,7 @@ struct Visitor {
 
 impl Visitor {
     fn mention(&mut self, name: &str) {
-        self.mentions.is_opaque |= OPAQUE.contains(&name);
+        self.mentions.is_opaque |= OPAQUE.contains(&name) || OPAQUE_BUILTINS.contains(&name);
         let names = if self.depth == 0 {
             &mut self.mentions.uses
         } else {
@@ -155,6 +176,7 @@ impl<'a> SourceOrderVisitor<'a> for Visitor {
             Stmt::ImportFrom(import) => {
                 let from = import.module.as_ref().map_or(".", |module| module.as_str());
                 let parts = from.split('.').filter(|part| !part.is_empty());
+                self.mentions.is_opaque |= parts.clone().any(|part| OPAQUE.contains(&part));
                 self.mentions.imports.extend(parts.map(str::to_owned));
                 if import.module.is_none() {
                     self.mentions.imports.insert(".".to_owned());
@@ -202,11 +224,11 @@ fn root(expression: &Expr) -> &Expr {
 }
 
 /// Whether the statement, its functions' bodies apart, may change objects.
-fn acts(statement: &Stmt) -> bool {
+fn acts(statement: &Stmt, class: Option<&ast::StmtClassDef>) -> bool {
     match statement {
         Stmt::FunctionDef(function) => {
             let parameters = function.parameters.iter_non_variadic_params();
-            !function.decorator_list.is_empty()
+            decorated_by_others(&function.decorator_list, class)
                 || parameters
                     .filter_map(|parameter| parameter.default.as_deref())
                     .any(|default| !is_passive(default))
@@ -214,9 +236,9 @@ fn acts(statement: &Stmt) -> bool {
         }
         // A base class hears of its subclasses.
         Stmt::ClassDef(class) => {
-            !class.decorator_list.is_empty()
+            decorated_by_others(&class.decorator_list, None)
                 || class.arguments.as_ref().is_some_and(|it| !it.is_empty())
-                || class.body.iter().any(acts)
+                || class.body.iter().any(|it| acts(it, Some(class)))
         }
         Stmt::Assign(assign) => {
             !assign.targets.iter().all(Expr::is_name_expr) || !is_passive(&assign.value)
@@ -229,6 +251,68 @@ fn acts(statement: &Stmt) -> bool {
         Stmt::Expr(expression) => !is_passive(&expression.value),
         Stmt::Import(_) | Stmt::ImportFrom(_) | Stmt::Pass(_) => false,
         _ => true,
+    }
+}
+
+/// Whether there is a decorator of which it is not known that it gives the same for the same, and changes
+/// nothing else.
+fn decorated_by_others(decorators: &[ast::Decorator], class: Option<&ast::StmtClassDef>) -> bool {
+    let mut decorators = decorators.iter();
+    decorators.any(|it| trusted(&it.expression, class).is_none())
+}
+
+/// What the decorator is called, if it can be trusted to be what that means. What belongs to a property
+/// of the class around it is one itself.
+fn trusted(decorator: &Expr, class: Option<&ast::StmtClassDef>) -> Option<String> {
+    if let Expr::Attribute(part) = decorator
+        && matches!(part.attr.as_str(), "setter" | "getter" | "deleter")
+        && let (Expr::Name(name), Some(class)) = (&*part.value, class)
+    {
+        return is_property(&name.id, class).then(|| "property".to_owned());
+    }
+    let called = match decorator {
+        Expr::Call(call) => {
+            let mut keywords = call.arguments.keywords.iter();
+            let has_constants = call.arguments.args.is_empty()
+                && keywords.all(|it| it.arg.is_some() && is_constant(&it.value));
+            has_constants.then_some(&*call.func)?
+        }
+        other => other,
+    };
+    let name = dotted(called)?;
+    let last = name.rsplit('.').next()?;
+    TRUSTED.contains(&last).then_some(name)
+}
+
+/// Whether all that the class's own body binds the name to are properties.
+fn is_property(name: &str, class: &ast::StmtClassDef) -> bool {
+    let methods = class.body.iter().filter_map(Stmt::as_function_def_stmt);
+    let mut of_name = methods.filter(|it| it.name.as_str() == name).peekable();
+    let is_one =
+        |it: &ast::Decorator| matches!(&it.expression, Expr::Name(name) if name.id == "property");
+    of_name
+        .peek()
+        .is_some_and(|first| first.decorator_list.iter().any(is_one))
+}
+
+/// The names that [`acts`] and [`is_plain`] trust in the statement.
+fn trusted_in(
+    statement: &Stmt,
+    class: Option<&ast::StmtClassDef>,
+    found: &mut std::collections::BTreeSet<String>,
+) {
+    let decorators = match statement {
+        Stmt::FunctionDef(function) => &function.decorator_list,
+        Stmt::ClassDef(class) => &class.decorator_list,
+        _ => return,
+    };
+    let names = decorators
+        .iter()
+        .filter_map(|it| trusted(&it.expression, class));
+    found.extend(names);
+    if let Stmt::ClassDef(class) = statement {
+        let body = class.body.iter();
+        body.for_each(|it| trusted_in(it, Some(class), found));
     }
 }
 
@@ -279,24 +363,25 @@ fn is_constant(expression: &Expr) -> bool {
 
 /// Whether a definition gives the same thing each time that it runs with the same names, and has
 /// nothing in it that changes while it is used.
-fn is_plain(statement: &Stmt) -> bool {
+fn is_plain(statement: &Stmt, class: Option<&ast::StmtClassDef>) -> bool {
     match statement {
         Stmt::FunctionDef(function) => {
             let mut parameters = function.parameters.iter_non_variadic_params();
-            !acts(statement) && parameters.all(|it| it.default.as_deref().is_none_or(is_immutable))
+            !acts(statement, class)
+                && parameters.all(|it| it.default.as_deref().is_none_or(is_immutable))
         }
         Stmt::ClassDef(class) => {
-            class.decorator_list.is_empty()
+            !decorated_by_others(&class.decorator_list, None)
                 && class
                     .arguments
                     .as_ref()
                     .is_none_or(|it| it.keywords.is_empty() && it.args.iter().all(is_immutable))
-                && class.body.iter().all(is_plain)
+                && class.body.iter().all(|it| is_plain(it, Some(class)))
                 && !stores_in_class(class)
         }
-        Stmt::Assign(assign) => !acts(statement) && is_immutable(&assign.value),
+        Stmt::Assign(assign) => !acts(statement, class) && is_immutable(&assign.value),
         Stmt::AnnAssign(assign) => {
-            !acts(statement) && assign.value.as_deref().is_none_or(is_immutable)
+            !acts(statement, class) && assign.value.as_deref().is_none_or(is_immutable)
         }
         Stmt::Expr(expression) => is_constant(&expression.value),
         Stmt::Pass(_) => true,

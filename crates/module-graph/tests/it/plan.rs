@@ -114,6 +114,50 @@ fn a_compiled_body_reruns() {
     }
 }
 
+/// Under whatever name the file knows it.
+#[test]
+fn a_compiled_body_reruns_under_other_names() {
+    for (imports, decorator) in [
+        ("from torch import compile", "compile"),
+        ("from torch import compile as zz", "zz"),
+        ("import torch as t", "t.compile"),
+        ("import torch as t", "t.compile(mode='x')"),
+        ("if x:\n from torch import compile as c\nelse:\n c = y", "c"),
+        ("from torch import *", "compile"),
+        ("import torch\nfast = torch.compile", "fast"),
+        (
+            "import torch\nfast = partial(torch.compile, mode='x')",
+            "fast",
+        ),
+        (
+            "import torch as t\ndef fast(f): return t.compile(f)",
+            "fast",
+        ),
+        ("import torch as t\nt2 = t\nfast = t2.compile", "fast()"),
+        ("from . import ti as q", "q.kernel"),
+        (
+            "import functools, torch as t",
+            "functools.partial(t.compile, x=1)",
+        ),
+    ] {
+        let code = |body: &str| format!("{imports}\n@{decorator}\ndef f(): return {body}");
+        let seen = action(&code("1"), &code("2"), &[]);
+        assert!(
+            seen.ends_with("has read the code of f"),
+            "{imports}: {seen}"
+        );
+    }
+    for (imports, decorator) in [
+        ("from re import compile", "compile"),
+        ("import re as torchish", "torchish.compile"),
+        ("from torch import compile\nfrom app import route", "route"),
+        ("x = x.y\ny = x", "x"),
+    ] {
+        let code = |body: &str| format!("{imports}\n@{decorator}\ndef f(): return {body}");
+        assert_eq!(action(&code("1"), &code("2"), &[]), "patch f", "{imports}");
+    }
+}
+
 #[test]
 fn a_comment_asks_for_a_rerun() {
     let code =

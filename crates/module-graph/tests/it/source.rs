@@ -197,7 +197,7 @@ fn directives_stand_behind_or_above() {
 a = 1  # hmr: keep
 # hmr: rerun
 b = 1
-c = 1  # hmr: keep this
+c = 1  # hmr: keep-this
 def f():  #hmr:keep # because
     return 1  # hmr: rerun
 class C:
@@ -398,4 +398,22 @@ fn the_standard_library_is_read() {
         files.len()
     );
     assert!(read > 500, "only {read} files read");
+}
+
+#[test]
+fn directives_may_say_why_and_stand_beside_other_comments() {
+    for (comment, directive) in [
+        ("#hmr:keep", " Keep"),
+        ("# hmr: keep because slow", " Keep"),
+        ("# hmr: keep, slow", " Keep"),
+        ("# noqa: E501  # hmr: rerun", " Rerun"),
+        ("# hmr: keeper", ""),
+        ("# hmr keep", ""),
+    ] {
+        let shown = show(&format!("a = 1  {comment}"));
+        assert_eq!(shown, format!("1-1 assignment a{directive}\n"));
+    }
+    // At the end of a block it is about nothing.
+    let shown = show("if a:\n    b\n    # hmr: keep\nc = 1\n");
+    assert!(shown.ends_with(" c\n"), "{shown}");
 }

@@ -316,9 +316,92 @@ fn what_is_not_understood_runs_whole() {
         "print(x := 1)",
         "import importlib\nx = importlib.import_module('m')",
         "import gc",
+        "import builtins\nbuiltins.Z = 1",
+        "from builtins import exec as e",
+        "import torch\ntorch.eval(1)",
     ] {
         let text = format!("A = 1\nX = [2]\n{text}\n");
         let seen = kept(&text, &text.replace("A = 1\n", "A = 2\n"));
         assert_eq!(seen, "the whole module runs\n", "with {text}");
+    }
+}
+
+/// A function of another module may import this one while it runs.
+#[test]
+fn whoever_acts_comes_to_what_others_have_read_of_the_module() {
+    let text = "import lib\nA = 1\nB = 3\nX = lib.go()\nY = [2]\n";
+    let edited = text.replace("A = 1\n", "A = 2\n");
+    let mut around = around(text);
+    around.immutable = set(&["A", "B"]);
+    assert_eq!(
+        kept_among(text, &edited, &around),
+        "B = 3\nX = lib.go()\nY = [2]\n"
+    );
+    around.looked_into = set(&["A"]);
+    assert_eq!(kept_among(text, &edited, &around), "B = 3\nY = [2]\n");
+    around.looked_into = set(&["B"]);
+    assert_eq!(
+        kept_among(text, &edited, &around),
+        "B = 3\nX = lib.go()\nY = [2]\n"
+    );
+    // What is new may change it.
+    let more = format!("{text}lib.add()\n");
+    around.looked_into = set(&["Y"]);
+    assert!(!kept_among(text, &more, &around).contains("Y = [2]"));
+}
+
+#[test]
+fn a_function_that_its_package_has_called_counts_for_all_that_the_package_gives() {
+    let text = "import lib\nA = 1\n@lib.add\ndef f(): return g()\ndef g(): return A\nX = lib.go()\nY = [2]\n";
+    let edited = text.replace("A = 1\n", "A = 2\n");
+    let mut around = around(text);
+    assert_eq!(
+        kept_among(text, &edited, &around),
+        "X = lib.go()\nY = [2]\n"
+    );
+    around.executed = set(&["f", "g"]);
+    assert_eq!(kept_among(text, &edited, &around), "Y = [2]\n");
+    let unrelated = text.replace("Y = [2]", "Y = [3]");
+    assert_eq!(
+        kept_among(text, &unrelated, &around),
+        "A = 1\nX = lib.go()\n"
+    );
+}
+
+/// What it has bound may be of a function that has changed since.
+#[test]
+fn a_statement_whose_comment_goes_runs_again() {
+    let text = "A = 1\nX = [2]  # hmr: keep\nY = [2]\n";
+    let released = text.replace("  # hmr: keep", "");
+    assert_eq!(kept(text, &released), "A = 1\nY = [2]\n");
+    let with_reason = text.replace("keep", "keep, it is slow");
+    assert_eq!(kept(text, &with_reason), "A = 1\nX = [2]\nY = [2]\n");
+}
+
+#[test]
+fn everyday_decorators_and_methods_change_nothing() {
+    let load = "from lib import load\nmodel = load()\nA = 1\n";
+    for more in [
+        "import re\nR = re.compile('a')\n",
+        "from dataclasses import dataclass\n@dataclass\nclass Q:\n    a: int = 1\nq = Q()\n",
+        "import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass Q:\n    a: int = 1\nq = Q()\n",
+        "class M:\n    @property\n    def p(self): return 1\n    @p.setter\n    def p(self, v): pass\nm = M()\n",
+        "class M:\n    @classmethod\n    def p(cls): return cls()\nm = M()\n",
+        "import abc\nclass M:\n    @abc.abstractmethod\n    def p(self): return 1\nm = M\n",
+    ] {
+        let text = format!("{load}{more}");
+        let seen = kept(&text, &text.replace("A = 1\n", "A = 2\n"));
+        let last = more.lines().last().unwrap();
+        assert_eq!(seen, format!("model = load()\n{last}\n"), "with {more}");
+    }
+    // Nobody can say what others of the same name do.
+    for more in [
+        "def property(f): return f\nclass M:\n    @property\n    def p(self): return 1\nm = M()\n",
+        "from lib import dataclass\n@dataclass\nclass Q:\n    a: int = 1\nm = Q()\n",
+        "class M:\n    @app.setter\n    def p(self): return 1\nm = M()\n",
+    ] {
+        let text = format!("{load}{more}");
+        let seen = kept(&text, &text.replace("A = 1\n", "A = 2\n"));
+        assert!(!seen.contains("m = "), "with {more}");
     }
 }
