@@ -3,7 +3,7 @@
 //! Each test carries the number of the behaviour it shows (`a01_…` is A01) and says it as a
 //! sentence. The modules follow the letters: what a save reaches (A), state (B), errors (C), files
 //! (D), data (E), the process (F; `endless` and `endless_end` for programs that do not end). `comeback`,
-//! `comments`, `names`, `packages`, `paths`, `shadowed` and `signals` hold what
+//! `comments`, `names`, `namespaces`, `packages`, `paths`, `shadowed` and `signals` hold what
 //! once went wrong, without a number. `tidy` looks at the source tree instead and starts nothing.
 
 mod calls;
@@ -27,6 +27,7 @@ mod imports;
 mod layout;
 mod modules;
 mod names;
+mod namespaces;
 mod packages;
 mod patching;
 mod paths;

@@ -119,7 +119,9 @@ impl Engine {
             let run = state.slots[id.index()].circle.run.as_ref();
             run.and_then(|run| Some(run.recorder.as_ref()?.clone_ref(py)))
         };
-        recorder.is_some_and(|recorder| recorder.get().is_outdated_name(name))
+        recorder
+            .and_then(|recorder| errors::forgive(py, recorder.get().is_outdated_name(py, name)))
+            .unwrap_or(false)
             && !self.state().is_submodule(id, name)
     }
 

@@ -5,7 +5,7 @@
 //! goes to the dict at once, where functions and other threads look; the mapping holds nothing but
 //! the names. A name that only the last run has bound so far is not defined for the top level.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::{
     exceptions::{PyKeyError, PyNameError},
@@ -14,6 +14,11 @@ use pyo3::{
     types::{PyDict, PyIterator, PyList},
 };
 use rustc_hash::FxHashSet;
+
+use super::{
+    namespace::{is_special, is_submodule},
+    threads,
+};
 
 /// Importing it once more takes as long as the run of a small module.
 static BUILTINS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
@@ -26,6 +31,19 @@ pub(super) struct Recorder {
     /// What the last run bound: there, but not for this run before it binds it itself.
     outdated: FxHashSet<String>,
     bound: Mutex<FxHashSet<String>>,
+    sight: Mutex<Sight>,
+}
+
+/// What code finds that looks at the namespace itself.
+#[derive(Debug, Default)]
+enum Sight {
+    /// The names of the last run too. Nothing has looked so far.
+    #[default]
+    Unseen,
+    /// What this run has bound, and the names that were `there` before it began to look.
+    Exact { there: FxHashSet<String> },
+    /// The names of the last run too, because of other threads.
+    Old,
 }
 
 impl Recorder {
@@ -42,32 +60,89 @@ impl Recorder {
             builtins: builtins.clone_ref(py),
             outdated,
             bound: Mutex::default(),
+            sight: Mutex::default(),
         };
         Bound::new(py, recorder)
     }
 
-    /// The names that are bound now because this run bound them.
-    pub(super) fn bound(&self) -> FxHashSet<String> {
-        std::mem::take(&mut self.bound.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Something is about to look at the namespace itself.
+    pub(super) fn show(&self, py: Python<'_>) -> PyResult<()> {
+        if !matches!(*lock(&self.sight), Sight::Unseen) {
+            return Ok(());
+        }
+        let sight = if threads::is_alone(py) {
+            self.take_out(py)?;
+            let there = names(self.namespace.bind(py));
+            Sight::Exact { there }
+        } else {
+            Sight::Old
+        };
+        *lock(&self.sight) = sight;
+        Ok(())
     }
 
-    /// Whether `name` is there from the last run only.
-    pub(super) fn is_outdated_name(&self, name: &str) -> bool {
-        self.outdated.contains(name)
-            && !self
-                .bound
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .contains(name)
+    /// Takes the names of the last run out of the namespace, but for submodules: the import system has
+    /// put them there.
+    fn take_out(&self, py: Python<'_>) -> PyResult<()> {
+        let namespace = self.namespace.bind(py);
+        for (key, value) in namespace.copy()? {
+            let Ok(name) = key.extract::<String>() else {
+                continue;
+            };
+            if self.outdated.contains(&name)
+                && !lock(&self.bound).contains(&name)
+                && !is_submodule(namespace, &name, &value)?
+            {
+                namespace.del_item(key)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The names that are bound now because this run bound them, also past this mapping. If it was
+    /// `unused`, it has seen nothing: the `top_level` names are bound if they are there.
+    pub(super) fn bound(
+        &self,
+        py: Python<'_>,
+        is_unused: bool,
+        top_level: &FxHashSet<String>,
+    ) -> FxHashSet<String> {
+        let mut bound = std::mem::take(&mut *lock(&self.bound));
+        let now = match &*lock(&self.sight) {
+            Sight::Unseen => return bound,
+            _ => names(self.namespace.bind(py)),
+        };
+        let is_bound = |name: &String| match &*lock(&self.sight) {
+            Sight::Exact { there } => !there.contains(name) && !is_special(name),
+            _ => self.outdated.contains(name),
+        };
+        let more = now
+            .into_iter()
+            .filter(|name| is_bound(name) || (is_unused && top_level.contains(name)));
+        bound.extend(more);
+        bound
+    }
+
+    /// Whether `name` is there from the last run only, or was.
+    pub(super) fn is_outdated_name(&self, py: Python<'_>, name: &str) -> PyResult<bool> {
+        if !self.outdated.contains(name) || lock(&self.bound).contains(name) {
+            return Ok(false);
+        }
+        match *lock(&self.sight) {
+            Sight::Unseen => return Ok(true),
+            Sight::Old => return Ok(false),
+            Sight::Exact { .. } => {}
+        }
+        Ok(!self.namespace.bind(py).contains(name)?)
     }
 
     fn is_outdated(&self, name: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.is_outdated_name(name.extract()?))
+        self.is_outdated_name(name.py(), name.extract()?)
     }
 
     fn note(&self, name: &Bound<'_, PyAny>, is_bound: bool) -> PyResult<()> {
         let name: String = name.extract()?;
-        let mut bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bound = lock(&self.bound);
         if is_bound {
             bound.insert(name);
         } else {
@@ -121,4 +196,15 @@ impl Recorder {
     fn keys<'py>(&self, py: Python<'py>) -> Bound<'py, PyList> {
         self.namespace.bind(py).keys()
     }
+}
+
+/// The names in a namespace, which may have keys that are no names.
+fn names(namespace: &Bound<'_, PyDict>) -> FxHashSet<String> {
+    let keys = namespace.keys();
+    let names = keys.iter().filter_map(|key| key.extract().ok());
+    names.collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

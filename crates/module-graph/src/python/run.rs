@@ -17,9 +17,18 @@ use pyo3::{
 use rustc_hash::FxHashSet;
 
 use super::{
-    bindings::Bindings, calls, engine::Engine, errors, namespace::Snapshot, reads,
-    recorder::Recorder, splice::graft, stamp::FileStamp, statements::Partial,
-    sys_modules::sys_modules, units,
+    bindings::Bindings,
+    calls,
+    engine::Engine,
+    errors,
+    namespace::{Snapshot, is_special},
+    reads,
+    recorder::Recorder,
+    splice::graft,
+    stamp::FileStamp,
+    statements::Partial,
+    sys_modules::sys_modules,
+    units,
 };
 use crate::{ModuleId, ModuleName, Read, Reason};
 
@@ -293,12 +302,15 @@ impl Engine {
             self.hide_unbound(id, &recorder);
             // Code that asks for its locals as a dict gets the dict, as it does in a first run.
             let locals = if new.reflects {
+                recorder.get().show(py)?;
                 namespace.as_any()
             } else {
                 recorder.as_any()
             };
             self.execute(id, caller, executed, &namespace, locals)?;
-            PyResult::Ok((code, new, bound, recorder.get().bound()))
+            let recorder = recorder.get();
+            let recorded = recorder.bound(py, new.reflects, &new.top_level);
+            PyResult::Ok((code, new, bound, recorded))
         });
         self.set_before(id, None);
         let (mut code, new, mut stale, recorded) = match ran {
@@ -315,11 +327,6 @@ impl Engine {
                 }
                 return Err(error);
             }
-        };
-        let recorded = if new.reflects {
-            new.top_level.clone()
-        } else {
-            recorded
         };
         stale.retain(|name| !recorded.contains(name) && !new.global.contains(name));
         let in_place = self.in_place(py);
@@ -600,9 +607,4 @@ fn live_code<'py>(
         Some(partial) => graft(code, &partial.code),
         None => Ok(code.clone()),
     }
-}
-
-/// Whether Python gives the name to a fresh module, or keeps such names for itself.
-fn is_special(name: &str) -> bool {
-    name.starts_with("__") && name.ends_with("__")
 }
