@@ -6,6 +6,25 @@ use hmr_tests::{Hmr, Project};
 const THREAD: &str =
     "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n";
 
+/// Runs `main` and saves versions of `m`, each of which must rerun both and print its line.
+fn follows(main: &str, versions: &[(&str, &str)]) {
+    let [(first, printed), later @ ..] = versions else {
+        unreachable!("there are versions")
+    };
+    let project = Project::new(&[("m.py", first), ("main.py", main)]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout(printed);
+    for (text, printed) in later {
+        hmr.save("m.py", text).expect(&["m", "main"], &[printed]);
+    }
+}
+
+/// The same without and with another thread.
+fn follows_with_threads_too(main: &str, versions: &[(&str, &str)]) {
+    follows(main, versions);
+    follows(&format!("{THREAD}{main}"), versions);
+}
+
 /// Star names beside code that looks at its namespace, over several reruns of any cause.
 fn keeps_its_star_names(thread: &str, reflection: &str) {
     let m = |edit: u32| {
@@ -59,4 +78,246 @@ fn a_star_name_that_goes_is_gone_beside_code_that_looks_at_its_namespace() {
         .expect(&["low", "m", "main"], &["V False 1"]);
     hmr.save("low.py", "Z = 2\n")
         .expect(&["low", "m", "main"], &["V False 2"]);
+}
+
+const PRINTS_V: &str = "import m\nprint('V', m.V)\n";
+
+#[test]
+fn a_guard_that_asks_globals_finds_no_name_of_the_run_before() {
+    let m = |edit: u32| {
+        format!(
+            "if 'CACHE' not in globals():\n    CACHE = []\nCACHE.append({edit})\nV = list(CACHE), {edit}\n"
+        )
+    };
+    follows(
+        PRINTS_V,
+        &[
+            (&m(1), "V ([1], 1)"),
+            (&m(2), "V ([2], 2)"),
+            (&m(3), "V ([3], 3)"),
+        ],
+    );
+}
+
+#[test]
+fn a_guard_that_asks_globals_loses_no_name_while_other_threads_run() {
+    let m = |edit: u32| {
+        format!("if 'CACHE' not in globals():\n    CACHE = {{'n': 1}}\nV = CACHE['n'], {edit}\n")
+    };
+    follows(
+        &format!("{THREAD}{PRINTS_V}"),
+        &[
+            (&m(1), "V (1, 1)"),
+            (&m(2), "V (1, 2)"),
+            (&m(3), "V (1, 3)"),
+        ],
+    );
+}
+
+#[test]
+fn a_table_of_a_modules_names_forgets_what_was_deleted() {
+    for names in ["dir()", "list(vars())", "list(locals())", "list(globals())"] {
+        let m = |handlers: &[&str]| {
+            let mut text = String::new();
+            for handler in handlers {
+                text += &format!("def on_{handler}(): pass\n");
+            }
+            text + &format!("V = [n for n in {names} if n.startswith('on_')]\n")
+        };
+        follows_with_threads_too(
+            PRINTS_V,
+            &[
+                (&m(&["a", "b"]), "V ['on_a', 'on_b']"),
+                (&m(&["a"]), "V ['on_a']"),
+                (&m(&["a", "c"]), "V ['on_a', 'on_c']"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn exports_taken_from_dir_forget_what_was_deleted() {
+    let m = |names: &str| format!("{names}__all__ = [n for n in dir() if n[0] != '_']\n");
+    let versions = [
+        (&*m("a = b = 1\n"), "V ['a', 'b']"),
+        (&*m("a = 1\n"), "V ['a']"),
+        (&*m("b = 1\n"), "V ['b']"),
+    ];
+    follows(
+        "from m import *\nprint('V', sorted(n for n in dir() if n[0] in 'ab'))\n",
+        &versions,
+    );
+    follows_with_threads_too(
+        "from m import *\nimport m\nprint('V', sorted(m.__all__))\n",
+        &versions,
+    );
+}
+
+#[test]
+fn a_probe_beside_eval_finds_no_name_that_the_source_dropped() {
+    let m = |first: &str| {
+        format!(
+            "{first}try:\n    b\nexcept NameError:\n    V = 'no'\nelse:\n    V = 'yes'\neval('1')\n"
+        )
+    };
+    follows_with_threads_too(PRINTS_V, &[(&m("b = 1\n"), "V yes"), (&m(""), "V no")]);
+}
+
+#[test]
+fn names_bound_further_down_are_not_there_yet() {
+    let m = |edit: u32| {
+        format!(
+            "def seen(): return 'Y' in globals()\n\
+             V = 'Y' in globals(), 'Y' in dir(), 'Y' in vars(), seen(), {edit}\nY = 1\n"
+        )
+    };
+    follows(
+        PRINTS_V,
+        &[
+            (&m(1), "V (False, False, False, False, 1)"),
+            (&m(2), "V (False, False, False, False, 2)"),
+        ],
+    );
+}
+
+#[test]
+fn a_function_that_asks_globals_finds_no_name_of_the_run_before() {
+    let m = |edit: u32| {
+        format!("def seen(): return 'Y' in globals()\nV = seen(), {edit}\nY = 1\nV += (seen(),)\n")
+    };
+    follows(
+        PRINTS_V,
+        &[
+            (&m(1), "V (False, 1, True)"),
+            (&m(2), "V (False, 2, True)"),
+            (&m(3), "V (False, 3, True)"),
+        ],
+    );
+}
+
+#[test]
+fn a_run_that_fails_after_it_looked_at_its_namespace_has_its_old_names() {
+    let first = "V = 1\nN = len(dir())\nW = 1\n";
+    let project = Project::new(&[
+        ("m.py", first),
+        ("main.py", "import m\nprint('V', m.V, m.W)\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1 1");
+    hmr.save("m.py", "N = len(dir())\n1 / 0\nV = 2\nW = 2\n")
+        .expect_failure("m", "ZeroDivisionError");
+    hmr.save("m.py", first).expect(&["m"], &[]);
+    hmr.save("m.py", "V = 2\nN = len(dir())\n")
+        .expect_failure("main", "AttributeError");
+}
+
+#[test]
+fn a_function_finds_no_name_that_its_module_binds_further_down() {
+    let m = |edit: u32| {
+        format!(
+            "def f():\n    try: return Y\n    except NameError: return 'no'\n\
+             class K:\n    try: a = Y\n    except NameError: a = 'no'\n\
+             V = f(), K.a, {edit}\nY = 1\nV += (f(),)\n"
+        )
+    };
+    follows(
+        PRINTS_V,
+        &[
+            (&m(1), "V ('no', 'no', 1, 1)"),
+            (&m(2), "V ('no', 'no', 2, 1)"),
+            (&m(3), "V ('no', 'no', 3, 1)"),
+        ],
+    );
+}
+
+#[test]
+fn annotations_find_no_name_that_their_module_binds_further_down() {
+    let m = |of: &str| {
+        format!(
+            "import typing\nclass K:\n    x: 'A'\ntry: V = typing.get_type_hints(K)\n\
+             except NameError: V = 'no', '{of}'\nA = {of}\n"
+        )
+    };
+    follows(
+        PRINTS_V,
+        &[
+            (&m("int"), "V ('no', 'int')"),
+            (&m("str"), "V ('no', 'str')"),
+        ],
+    );
+}
+
+#[test]
+fn what_an_old_function_needs_stays_while_its_module_runs() {
+    let m = |edit: u32| {
+        format!(
+            "import bus\nbus.fire()\nLIMIT = {edit}\n\
+             def handler():\n    bus.heard.append(LIMIT)\nbus.handlers.append(handler)\nV = bus.heard\n"
+        )
+    };
+    let bus = "handlers, heard = [], []\ndef fire():\n    for each in handlers: each()\n";
+    let project = Project::new(&[
+        ("bus.py", bus),
+        ("m.py", &m(1)),
+        ("main.py", "import m\nprint('V', m.V, m.LIMIT)\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V [] 1");
+    hmr.save("m.py", &m(2)).expect(&["m", "main"], &["V [1] 2"]);
+}
+
+/// A module that finds itself under its name in `sys.modules`.
+const ME: &str = "import sys\nme = sys.modules[__name__]\ndef cmd_a(): return 'a'\n";
+
+#[test]
+fn a_module_reads_what_it_has_bound_through_sys_modules() {
+    for look in ["len(vars(me))", "len(dir(me))", "len(dir())", "1"] {
+        let m = |edit: u32| format!("{ME}N = {look}\nV = me.cmd_a(), {edit}\n");
+        follows_with_threads_too(
+            PRINTS_V,
+            &[
+                (&m(1), "V ('a', 1)"),
+                (&m(2), "V ('a', 2)"),
+                (&m(3), "V ('a', 3)"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_table_of_a_modules_own_attributes_follows_the_edits() {
+    let m = |more: &str| {
+        format!(
+            "{ME}{more}COMMANDS = {{n: getattr(me, n) for n in dir(me) if n.startswith('cmd_')}}\n\
+             V = sorted(COMMANDS)\n"
+        )
+    };
+    follows_with_threads_too(
+        PRINTS_V,
+        &[
+            (&m(""), "V ['cmd_a']"),
+            (&m("def cmd_b(): pass\n"), "V ['cmd_a', 'cmd_b']"),
+            (&m("def cmd_c(): pass\n"), "V ['cmd_a', 'cmd_c']"),
+            (&m(""), "V ['cmd_a']"),
+        ],
+    );
+}
+
+#[test]
+fn a_function_of_another_module_that_looks_at_a_module_finds_what_it_has_bound() {
+    let lib = "import sys\ndef names(of):\n    return sorted(n for n in vars(sys.modules[of]) if n[0] in 'abc')\n";
+    let m = |names: &str| format!("import lib\na = 1\nV = lib.names(__name__)\n{names}");
+    let project = Project::new(&[
+        ("lib.py", lib),
+        ("m.py", &m("b = c = 1\n")),
+        ("main.py", PRINTS_V),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V ['a']");
+    hmr.save("m.py", &m("b = c = 2\n")).expect(&["m"], &[]);
+    hmr.save(
+        "m.py",
+        &m("b = c = 3\n").replace("a = 1", "a = d = 1; c = 3"),
+    )
+    .expect(&["m", "main"], &["V ['a', 'c']"]);
 }

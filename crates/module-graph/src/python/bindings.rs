@@ -21,7 +21,7 @@ pub(super) struct Bindings {
     pub(super) global: FxHashSet<String>,
     /// The top level has a `from module import *`.
     pub(super) star_import: bool,
-    /// The top level asks for its names as a dict: `locals()`, `vars()`, `dir()`, `exec`, `eval`.
+    /// The top level asks for its names as a dict: `globals()`, `vars()`, `dir()`, `exec`, ...
     pub(super) reflects: bool,
 }
 
@@ -35,10 +35,7 @@ impl Bindings {
         let mut is_top_level = true;
         while let Some(code) = pending.pop() {
             if is_top_level {
-                let names = code.getattr(intern!(py, "co_names"))?;
-                for name in names.cast::<PyTuple>()?.iter_borrowed() {
-                    found.reflects |= REFLECTION.contains(&name.cast::<PyString>()?.to_str()?);
-                }
+                found.reflects = mentions(&code, &REFLECTION)?;
             }
             for (store, name) in opcodes.stores(&code)? {
                 if store == Store::Global {
@@ -76,8 +73,35 @@ fn is_star(constant: &Bound<'_, PyAny>) -> PyResult<bool> {
         .is_ok_and(|name| name.to_str().is_ok_and(|name| name == "*")))
 }
 
-/// Names through which a top level sees its locals as an object.
-const REFLECTION: [&str; 5] = ["locals", "vars", "dir", "exec", "eval"];
+/// Names through which a top level sees its names as an object.
+const REFLECTION: [&str; 8] = [
+    "globals",
+    "locals",
+    "vars",
+    "dir",
+    "exec",
+    "eval",
+    "__globals__",
+    "f_globals",
+];
+
+/// Names through which a function sees those of its module.
+const REFLECTION_IN_FUNCTIONS: [&str; 5] = ["globals", "exec", "eval", "__globals__", "f_globals"];
+
+/// Whether `code`, which is no top level, may look at its module's names as an object.
+pub(super) fn reaches_for_globals(code: &Bound<'_, PyAny>) -> PyResult<bool> {
+    mentions(code, &REFLECTION_IN_FUNCTIONS)
+}
+
+fn mentions(code: &Bound<'_, PyAny>, names: &[&str]) -> PyResult<bool> {
+    let mentioned = code.getattr(intern!(code.py(), "co_names"))?;
+    for name in mentioned.cast::<PyTuple>()?.iter_borrowed() {
+        if names.contains(&name.cast::<PyString>()?.to_str()?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
 
 #[cfg(test)]
 mod tests {

@@ -51,8 +51,12 @@ impl Engine {
         let mut state = self.state();
         // An edit of its own file reaches a module anyhow.
         if first == reader || others.contains(&reader) {
-            state.slots[reader.index()].executed.insert(unit);
-            return Ok(());
+            state.slots[reader.index()].executed.insert(unit.clone());
+            drop(state);
+            return match self.recorder(code.py(), reader) {
+                Some(recorder) => recorder.get().executes(&unit, code),
+                None => Ok(()),
+            };
         }
         for of in std::iter::once(first).chain(others) {
             state.graph.read(reader, of, Read::Code(&unit));

@@ -112,14 +112,16 @@ impl Engine {
         }
     }
 
+    /// What the run of `id` that is under way has bound, if that is recorded.
+    pub(super) fn recorder(&self, py: Python<'_>, id: ModuleId) -> Option<Py<Recorder>> {
+        let state = self.state();
+        let run = state.slots[id.index()].circle.run.as_ref()?;
+        Some(run.recorder.as_ref()?.clone_ref(py))
+    }
+
     /// Whether `name` is only there from the run before.
     pub(super) fn is_hidden(&self, py: Python<'_>, id: ModuleId, name: &str) -> bool {
-        let recorder = {
-            let state = self.state();
-            let run = state.slots[id.index()].circle.run.as_ref();
-            run.and_then(|run| Some(run.recorder.as_ref()?.clone_ref(py)))
-        };
-        recorder
+        self.recorder(py, id)
             .and_then(|recorder| errors::forgive(py, recorder.get().is_outdated_name(py, name)))
             .unwrap_or(false)
             && !self.state().is_submodule(id, name)

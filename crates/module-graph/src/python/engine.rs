@@ -554,10 +554,7 @@ impl Engine {
             };
             if of == reader {
                 drop(state);
-                return match what {
-                    Read::Name(name) if self.is_hidden(py, of, name) => Answer::Hidden,
-                    _ => Answer::Known,
-                };
+                return self.own_read(py, of, what);
             }
             matches!(state.graph.state(of), NodeState::Pending | NodeState::Dirty).then_some(of)
         };
@@ -580,6 +577,20 @@ impl Engine {
                 Some(names) => Answer::Names(names.unbind()),
                 None => Answer::Known,
             },
+            _ => Answer::Known,
+        }
+    }
+
+    /// The load of `id` reads `what` of the module itself.
+    fn own_read(&self, py: Python<'_>, id: ModuleId, what: Read<'_>) -> Answer {
+        match what {
+            Read::Name(name) if self.is_hidden(py, id, name) => Answer::Hidden,
+            Read::Everything => {
+                if let Some(recorder) = self.recorder(py, id) {
+                    errors::forgive(py, recorder.get().show(py));
+                }
+                Answer::Known
+            }
             _ => Answer::Known,
         }
     }

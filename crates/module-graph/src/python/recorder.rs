@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::{
     exceptions::{PyKeyError, PyNameError},
+    intern,
     prelude::*,
     sync::PyOnceLock,
     types::{PyDict, PyIterator, PyList},
@@ -16,7 +17,9 @@ use pyo3::{
 use rustc_hash::FxHashSet;
 
 use super::{
+    bindings::reaches_for_globals,
     namespace::{is_special, is_submodule},
+    opcodes::Opcodes,
     threads,
 };
 
@@ -32,6 +35,8 @@ pub(super) struct Recorder {
     outdated: FxHashSet<String>,
     bound: Mutex<FxHashSet<String>>,
     sight: Mutex<Sight>,
+    /// Those of the outdated names that the namespace does not have any more.
+    taken: Mutex<FxHashSet<String>>,
 }
 
 /// What code finds that looks at the namespace itself.
@@ -61,6 +66,7 @@ impl Recorder {
             outdated,
             bound: Mutex::default(),
             sight: Mutex::default(),
+            taken: Mutex::default(),
         };
         Bound::new(py, recorder)
     }
@@ -71,8 +77,10 @@ impl Recorder {
             return Ok(());
         }
         let sight = if threads::is_alone(py) {
-            self.take_out(py)?;
-            let there = names(self.namespace.bind(py));
+            let namespace = self.namespace.bind(py);
+            let unbound = |name: &String| self.is_unbound(name);
+            self.take_out(py, &names(namespace).into_iter().filter(unbound).collect())?;
+            let there = names(namespace);
             Sight::Exact { there }
         } else {
             Sight::Old
@@ -81,19 +89,56 @@ impl Recorder {
         Ok(())
     }
 
-    /// Takes the names of the last run out of the namespace, but for submodules: the import system has
-    /// put them there.
-    fn take_out(&self, py: Python<'_>) -> PyResult<()> {
+    /// Code of the module itself, named `unit`, is about to be executed. What it would find of the
+    /// last run is taken out.
+    pub(super) fn executes(&self, unit: &str, code: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = code.py();
+        if self.outdated.is_empty()
+            || !matches!(*lock(&self.sight), Sight::Unseen)
+            || self.is_of_last_run(unit, code)?
+        {
+            return Ok(());
+        }
+        if reaches_for_globals(code)? {
+            return self.show(py);
+        }
+        let loaded = Opcodes::of_interpreter(py)?.globals_loaded(code)?;
+        let unbound: FxHashSet<_> = loaded
+            .into_iter()
+            .filter(|it| self.is_unbound(it))
+            .collect();
+        if !unbound.is_empty() && threads::is_alone(py) {
+            self.take_out(py, &unbound)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a function is one that the last run has left somewhere: it may be in use, and its names
+    /// are there for it.
+    fn is_of_last_run(&self, unit: &str, code: &Bound<'_, PyAny>) -> PyResult<bool> {
+        const OPTIMIZED: u32 = 1;
+        let flags: u32 = code.getattr(intern!(code.py(), "co_flags"))?.extract()?;
+        let is_class_body = flags & OPTIMIZED == 0;
+        let is_of_class_body = unit.ends_with(".__annotate__");
+        let owner = unit.split('.').next().unwrap_or(unit);
+        Ok(!is_class_body && !is_of_class_body && self.is_unbound(owner))
+    }
+
+    /// Whether the last run has bound the name, and this one has not so far.
+    fn is_unbound(&self, name: &str) -> bool {
+        self.outdated.contains(name) && !lock(&self.bound).contains(name)
+    }
+
+    /// Takes names out of the namespace, but for submodules: the import system has put them there.
+    fn take_out(&self, py: Python<'_>, names: &FxHashSet<String>) -> PyResult<()> {
         let namespace = self.namespace.bind(py);
         for (key, value) in namespace.copy()? {
             let Ok(name) = key.extract::<String>() else {
                 continue;
             };
-            if self.outdated.contains(&name)
-                && !lock(&self.bound).contains(&name)
-                && !is_submodule(namespace, &name, &value)?
-            {
+            if names.contains(&name) && !is_submodule(namespace, &name, &value)? {
                 namespace.del_item(key)?;
+                lock(&self.taken).insert(name);
             }
         }
         Ok(())
@@ -108,32 +153,27 @@ impl Recorder {
         top_level: &FxHashSet<String>,
     ) -> FxHashSet<String> {
         let mut bound = std::mem::take(&mut *lock(&self.bound));
-        let now = match &*lock(&self.sight) {
-            Sight::Unseen => return bound,
-            _ => names(self.namespace.bind(py)),
-        };
+        let taken = std::mem::take(&mut *lock(&self.taken));
         let is_bound = |name: &String| match &*lock(&self.sight) {
+            Sight::Unseen => taken.contains(name),
             Sight::Exact { there } => !there.contains(name) && !is_special(name),
-            _ => self.outdated.contains(name),
+            Sight::Old => taken.contains(name) || self.outdated.contains(name),
         };
-        let more = now
-            .into_iter()
-            .filter(|name| is_bound(name) || (is_unused && top_level.contains(name)));
-        bound.extend(more);
+        let now = names(self.namespace.bind(py)).into_iter();
+        bound.extend(now.filter(|name| is_bound(name) || is_unused && top_level.contains(name)));
         bound
     }
 
     /// Whether `name` is there from the last run only, or was.
     pub(super) fn is_outdated_name(&self, py: Python<'_>, name: &str) -> PyResult<bool> {
-        if !self.outdated.contains(name) || lock(&self.bound).contains(name) {
+        if !self.is_unbound(name) {
             return Ok(false);
         }
+        let is_taken = lock(&self.taken).contains(name);
         match *lock(&self.sight) {
-            Sight::Unseen => return Ok(true),
-            Sight::Old => return Ok(false),
-            Sight::Exact { .. } => {}
+            Sight::Unseen if !is_taken => Ok(true),
+            _ => Ok(!self.namespace.bind(py).contains(name)?),
         }
-        Ok(!self.namespace.bind(py).contains(name)?)
     }
 
     fn is_outdated(&self, name: &Bound<'_, PyAny>) -> PyResult<bool> {
