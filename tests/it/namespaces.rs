@@ -321,3 +321,71 @@ fn a_function_of_another_module_that_looks_at_a_module_finds_what_it_has_bound()
     )
     .expect(&["m", "main"], &["V ['a', 'c']"]);
 }
+
+/// The names of `m` that begin with `g_`, where `m` binds `g_` and each of some letters in `form`.
+fn binds(form: &str, letters: &str) -> String {
+    let lines = form.replace("LETTERS", &format!("'{letters}'"));
+    format!("import sys\n{lines}\n")
+}
+
+const PRINTS_G: &str = "import m\nprint('V', sorted(n for n in vars(m) if n[:2] == 'g_'))\n";
+
+const FORMS: [&str; 5] = [
+    "for n in LETTERS: globals()['g_' + n] = 'same'",
+    "for n in LETTERS: setattr(sys.modules[__name__], 'g_' + n, 'same')",
+    "def define(n): globals()['g_' + n] = 'same'\nfor n in LETTERS: define(n)",
+    "def define(n): setattr(sys.modules[__name__], 'g_' + n, 'same')\nfor n in LETTERS: define(n)",
+    "for n in LETTERS: exec(f'g_{n} = 1')",
+];
+
+#[test]
+fn names_bound_through_the_namespace_go_when_the_source_does_not_bind_them() {
+    for form in FORMS {
+        follows(
+            PRINTS_G,
+            &[
+                (&binds(form, "ab"), "V ['g_a', 'g_b']"),
+                (&binds(form, "ac"), "V ['g_a', 'g_c']"),
+                (&binds(form, "acd"), "V ['g_a', 'g_c', 'g_d']"),
+                (&binds(form, "d"), "V ['g_d']"),
+                ("", "V []"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn names_bound_through_the_namespace_stay_while_other_threads_run() {
+    for form in FORMS {
+        let project = Project::new(&[
+            ("q.py", "X = 1\n"),
+            ("m.py", &format!("import q\nY = q.X\n{}", binds(form, "ab"))),
+            ("main.py", &format!("{THREAD}{PRINTS_G}print('Y', m.Y)\n")),
+        ]);
+        let mut hmr = Hmr::start(&project, &["main.py"]);
+        hmr.wait_stdout("Y 1");
+        for x in 2..5 {
+            hmr.save("q.py", &format!("X = {x}\n")).expect(
+                &["q", "m", "main"],
+                &["V ['g_a', 'g_b']", &format!("Y {x}")],
+            );
+        }
+    }
+}
+
+#[test]
+fn a_name_that_another_module_has_bound_in_a_running_one_stays() {
+    let m = |edit: u32| format!("import plugin\nglobals()['V'] = {edit}\n");
+    let plugin = "import sys\nsys.modules['m'].PLUGGED = 1\nsys.modules['m'].plug = print\n";
+    let project = Project::new(&[
+        ("plugin.py", plugin),
+        ("m.py", &m(1)),
+        ("main.py", "import m\nprint('V', m.V, m.PLUGGED)\n"),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1 1");
+    for edit in 2..5 {
+        hmr.save("m.py", &m(edit))
+            .expect(&["m", "main"], &[&format!("V {edit} 1")]);
+    }
+}

@@ -81,6 +81,7 @@ mod sys_modules;
 mod threads;
 mod unify;
 mod units;
+mod unseen;
 
 pub use dispose::on_dispose;
 pub use engine::{Engine, InstallError};

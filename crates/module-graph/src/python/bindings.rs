@@ -21,11 +21,18 @@ pub(super) struct Bindings {
     pub(super) global: FxHashSet<String>,
     /// The top level has a `from module import *`.
     pub(super) star_import: bool,
-    /// The top level asks for its names as a dict: `globals()`, `vars()`, `dir()`, `exec`, ...
-    pub(super) reflects: bool,
+    /// What the top level may do besides.
+    pub(super) reflection: Reflection,
+    /// Whether functions and classes may do as much.
+    pub(super) inner_reflection: bool,
 }
 
 impl Bindings {
+    /// Whether names may be bound that are not in here.
+    pub(super) fn are_open(&self) -> bool {
+        self.star_import || self.reflection != Reflection::Nothing || self.inner_reflection
+    }
+
     /// Reads the code of a module and all code nested in it.
     pub(super) fn of(code: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = code.py();
@@ -35,7 +42,9 @@ impl Bindings {
         let mut is_top_level = true;
         while let Some(code) = pending.pop() {
             if is_top_level {
-                found.reflects = mentions(&code, &REFLECTION)?;
+                found.reflection = Reflection::of_top_level(&code)?;
+            } else {
+                found.inner_reflection |= Reflection::of_inner(&code)? != Reflection::Nothing;
             }
             for (store, name) in opcodes.stores(&code)? {
                 if store == Store::Global {
@@ -85,12 +94,43 @@ const REFLECTION: [&str; 8] = [
     "f_globals",
 ];
 
+/// Names through which code that has not asked for its names may bind some.
+const REACH: [&str; 4] = ["setattr", "modules", "__dict__", "__setattr__"];
+
 /// Names through which a function sees those of its module.
 const REFLECTION_IN_FUNCTIONS: [&str; 5] = ["globals", "exec", "eval", "__globals__", "f_globals"];
 
-/// Whether `code`, which is no top level, may look at its module's names as an object.
-pub(super) fn reaches_for_globals(code: &Bound<'_, PyAny>) -> PyResult<bool> {
-    mentions(code, &REFLECTION_IN_FUNCTIONS)
+/// What code may do with the names of its module that its instructions do not tell.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reflection {
+    #[default]
+    Nothing,
+    /// Bind some.
+    Binds,
+    /// Ask which there are, or bind some.
+    Looks,
+}
+
+impl Reflection {
+    /// Of a module's top level.
+    pub(super) fn of_top_level(code: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Self::by(code, &REFLECTION)
+    }
+
+    /// Of code inside of a module.
+    pub(super) fn of_inner(code: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Self::by(code, &REFLECTION_IN_FUNCTIONS)
+    }
+
+    fn by(code: &Bound<'_, PyAny>, reflection: &[&str]) -> PyResult<Self> {
+        Ok(if mentions(code, reflection)? {
+            Self::Looks
+        } else if mentions(code, &REACH)? {
+            Self::Binds
+        } else {
+            Self::Nothing
+        })
+    }
 }
 
 fn mentions(code: &Bound<'_, PyAny>, names: &[&str]) -> PyResult<bool> {
@@ -134,7 +174,8 @@ def o():
             names.sort();
             assert_eq!(names.join(" "), "K a d g h i j l m n o");
             assert_eq!(bindings.global.into_iter().collect::<Vec<_>>(), ["p"]);
-            assert!(!bindings.reflects && !bindings.star_import);
+            assert_eq!(bindings.reflection, Reflection::Nothing);
+            assert!(!bindings.star_import);
         });
     }
 

@@ -53,10 +53,7 @@ impl Engine {
         if first == reader || others.contains(&reader) {
             state.slots[reader.index()].executed.insert(unit.clone());
             drop(state);
-            return match self.recorder(code.py(), reader) {
-                Some(recorder) => recorder.get().executes(&unit, code),
-                None => Ok(()),
-            };
+            return self.executes_own(reader, &unit, code);
         }
         for of in std::iter::once(first).chain(others) {
             state.graph.read(reader, of, Read::Code(&unit));

@@ -58,6 +58,10 @@ pub(super) struct Circle {
 #[derive(Default)]
 struct Run {
     recorder: Option<Py<Recorder>>,
+    /// It may have bound names that nothing has recorded.
+    reflects: bool,
+    /// What modules that ran inside of it have bound in its namespace.
+    by_others: FxHashSet<String>,
     position: Position,
     bound: FxHashMap<String, Times>,
     last: Option<Py<PyDict>>,
@@ -110,6 +114,32 @@ impl Engine {
         if let Some(run) = &mut self.state().slots[id.index()].circle.run {
             run.recorder = Some(recorder);
         }
+    }
+
+    /// The run of `id` that is under way may bind names that nothing records.
+    pub(super) fn note_reflection(&self, id: ModuleId) {
+        if let Some(run) = &mut self.state().slots[id.index()].circle.run {
+            run.reflects = true;
+        }
+    }
+
+    pub(super) fn has_reflected(&self, id: ModuleId) -> bool {
+        let state = self.state();
+        let run = state.slots[id.index()].circle.run.as_ref();
+        run.is_some_and(|run| run.reflects)
+    }
+
+    /// Modules that ran inside of `id` have bound these names in it.
+    pub(super) fn note_bound_by_others(&self, id: ModuleId, names: FxHashSet<String>) {
+        if let Some(run) = &mut self.state().slots[id.index()].circle.run {
+            run.by_others.extend(names);
+        }
+    }
+
+    pub(super) fn bound_by_others(&self, id: ModuleId) -> FxHashSet<String> {
+        let state = self.state();
+        let run = state.slots[id.index()].circle.run.as_ref();
+        run.map_or_else(FxHashSet::default, |run| run.by_others.clone())
     }
 
     /// What the run of `id` that is under way has bound, if that is recorded.

@@ -22,7 +22,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::{
     at_exit::{self, Handlers},
     audit,
-    bindings::Bindings,
+    bindings::{Bindings, Reflection},
     bytecode::Bytecode,
     caches,
     calls::{self, CodeFiles},
@@ -36,7 +36,9 @@ use super::{
     inputs::Inputs,
     module_type, own,
     probes::Probes,
-    reads, release,
+    reads,
+    recorder::BoundNames,
+    release,
     roots::Roots,
     settle,
     splice::Reading,
@@ -306,7 +308,7 @@ pub(super) struct Slot {
     /// What the file looked like just before it was last read.
     pub(super) source: Option<FileStamp>,
     /// The names that the last run bound, if it was recorded.
-    pub(super) bound: Option<FxHashSet<String>>,
+    pub(super) bound: Option<BoundNames>,
     /// Submodules that failed runs left in the namespace: new to readers once a run goes well.
     pub(super) kept: Vec<String>,
     /// The program reads something else under its name: its reads cannot be seen.
@@ -587,7 +589,7 @@ impl Engine {
             Read::Name(name) if self.is_hidden(py, id, name) => Answer::Hidden,
             Read::Everything => {
                 if let Some(recorder) = self.recorder(py, id) {
-                    errors::forgive(py, recorder.get().show(py));
+                    errors::forgive(py, recorder.get().show(py, Reflection::Looks));
                 }
                 Answer::Known
             }

@@ -84,21 +84,21 @@ impl<'py> Snapshot<'py> {
     /// Takes out names of the last run that the `new` source does not bind anywhere, before it runs:
     /// code that still uses one must fail, as it would in a fresh start. Where the new source may bind
     /// any name, by a star import or through its namespace, those go that the `old` source itself had
-    /// bound.
-    /// [`restore`](Self::restore) undoes it.
+    /// bound. Returns the names. [`restore`](Self::restore) undoes it.
     pub(super) fn drop_unbound(
         &self,
         bound: &FxHashSet<String>,
         old: &Bindings,
         new: &Bindings,
-    ) -> PyResult<()> {
-        let is_open = new.star_import || new.reflects;
+    ) -> PyResult<FxHashSet<String>> {
         let is_unbound = |name: &&String| {
             !new.top_level.contains(*name)
                 && !new.global.contains(*name)
-                && (!is_open || old.top_level.contains(*name))
+                && (!new.are_open() || old.top_level.contains(*name))
         };
-        self.drop_stale(&bound.iter().filter(is_unbound).cloned().collect())
+        let dropped = bound.iter().filter(is_unbound).cloned().collect();
+        self.drop_stale(&dropped)?;
+        Ok(dropped)
     }
 
     /// Puts every name back to what it was. Names that the failed run added go, but submodules, which

@@ -17,7 +17,7 @@ use pyo3::{
 use rustc_hash::FxHashSet;
 
 use super::{
-    bindings::reaches_for_globals,
+    bindings::Reflection,
     namespace::{is_special, is_submodule},
     opcodes::Opcodes,
     threads,
@@ -26,6 +26,14 @@ use super::{
 /// Importing it once more takes as long as the run of a small module.
 static BUILTINS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
 
+/// The names that a run has bound.
+#[derive(Debug, Default, Clone)]
+pub(super) struct BoundNames {
+    pub(super) all: FxHashSet<String>,
+    /// Those that were bound past the mapping, and that no statement names.
+    pub(super) unseen: FxHashSet<String>,
+}
+
 /// Passed to `exec` as the locals.
 #[pyclass(frozen, mapping, module = "hmr", name = "namespace")]
 pub(super) struct Recorder {
@@ -33,6 +41,8 @@ pub(super) struct Recorder {
     builtins: Py<PyDict>,
     /// What the last run bound: there, but not for this run before it binds it itself.
     outdated: FxHashSet<String>,
+    /// Those that it bound past the mapping.
+    unseen: FxHashSet<String>,
     bound: Mutex<FxHashSet<String>>,
     sight: Mutex<Sight>,
     /// Those of the outdated names that the namespace does not have any more.
@@ -49,13 +59,19 @@ enum Sight {
     Exact { there: FxHashSet<String> },
     /// The names of the last run too, because of other threads.
     Old,
+    /// Nothing has looked, but names may be bound past the mapping, and other threads keep those of the
+    /// last run there: which are this run's cannot be told.
+    Blurred,
 }
 
 impl Recorder {
-    /// `outdated` are the names that the last run bound.
+    /// `outdated` are the names that the last run bound, `unseen` those of them that it bound past the
+    /// mapping, and `dropped` those that the namespace does not have any more.
     pub(super) fn new<'py>(
         namespace: &Bound<'py, PyDict>,
         outdated: FxHashSet<String>,
+        unseen: FxHashSet<String>,
+        dropped: FxHashSet<String>,
     ) -> PyResult<Bound<'py, Self>> {
         let py = namespace.py();
         let builtins = BUILTINS
@@ -64,16 +80,17 @@ impl Recorder {
             namespace: namespace.clone().unbind(),
             builtins: builtins.clone_ref(py),
             outdated,
+            unseen,
             bound: Mutex::default(),
             sight: Mutex::default(),
-            taken: Mutex::default(),
+            taken: Mutex::new(dropped),
         };
         Bound::new(py, recorder)
     }
 
-    /// Something is about to look at the namespace itself.
-    pub(super) fn show(&self, py: Python<'_>) -> PyResult<()> {
-        if !matches!(*lock(&self.sight), Sight::Unseen) {
+    /// Something is about to do this with the namespace itself.
+    pub(super) fn show(&self, py: Python<'_>, reflection: Reflection) -> PyResult<()> {
+        if reflection == Reflection::Nothing || self.is_settled() {
             return Ok(());
         }
         let sight = if threads::is_alone(py) {
@@ -82,8 +99,10 @@ impl Recorder {
             self.take_out(py, &names(namespace).into_iter().filter(unbound).collect())?;
             let there = names(namespace);
             Sight::Exact { there }
-        } else {
+        } else if reflection == Reflection::Looks {
             Sight::Old
+        } else {
+            Sight::Blurred
         };
         *lock(&self.sight) = sight;
         Ok(())
@@ -93,14 +112,12 @@ impl Recorder {
     /// last run is taken out.
     pub(super) fn executes(&self, unit: &str, code: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = code.py();
-        if self.outdated.is_empty()
-            || !matches!(*lock(&self.sight), Sight::Unseen)
-            || self.is_of_last_run(unit, code)?
-        {
+        if self.is_settled() || self.is_of_last_run(unit, code)? {
             return Ok(());
         }
-        if reaches_for_globals(code)? {
-            return self.show(py);
+        self.show(py, Reflection::of_inner(code)?)?;
+        if self.is_settled() || self.outdated.is_empty() {
+            return Ok(());
         }
         let loaded = Opcodes::of_interpreter(py)?.globals_loaded(code)?;
         let unbound: FxHashSet<_> = loaded
@@ -111,6 +128,11 @@ impl Recorder {
             self.take_out(py, &unbound)?;
         }
         Ok(())
+    }
+
+    /// Whether what code finds that looks at the namespace is decided.
+    fn is_settled(&self) -> bool {
+        matches!(*lock(&self.sight), Sight::Exact { .. } | Sight::Old)
     }
 
     /// Whether a function is one that the last run has left somewhere: it may be in use, and its names
@@ -145,23 +167,37 @@ impl Recorder {
     }
 
     /// The names that are bound now because this run bound them, also past this mapping. If it was
-    /// `unused`, it has seen nothing: the `top_level` names are bound if they are there.
+    /// `unused`, it has seen nothing: the `top_level` names are bound if they are there. Those that
+    /// `others` have bound meanwhile are not this run's.
     pub(super) fn bound(
         &self,
         py: Python<'_>,
         is_unused: bool,
         top_level: &FxHashSet<String>,
-    ) -> FxHashSet<String> {
-        let mut bound = std::mem::take(&mut *lock(&self.bound));
+        others: &FxHashSet<String>,
+    ) -> BoundNames {
+        let mut all = std::mem::take(&mut *lock(&self.bound));
         let taken = std::mem::take(&mut *lock(&self.taken));
         let is_bound = |name: &String| match &*lock(&self.sight) {
+            Sight::Exact { there } => {
+                !there.contains(name) && !others.contains(name) && !is_special(name)
+            }
             Sight::Unseen => taken.contains(name),
-            Sight::Exact { there } => !there.contains(name) && !is_special(name),
+            Sight::Blurred => taken.contains(name) || self.unseen.contains(name),
             Sight::Old => taken.contains(name) || self.outdated.contains(name),
         };
-        let now = names(self.namespace.bind(py)).into_iter();
-        bound.extend(now.filter(|name| is_bound(name) || is_unused && top_level.contains(name)));
-        bound
+        let is_unseen = |name: &String| !all.contains(name) && is_bound(name);
+        let now = names(self.namespace.bind(py));
+        let mut unseen: FxHashSet<_> = now.iter().filter(|it| is_unseen(it)).cloned().collect();
+        unseen.retain(|name| !top_level.contains(name));
+        let is_more = |name: &String| is_bound(name) || is_unused && top_level.contains(name);
+        all.extend(now.into_iter().filter(is_more));
+        BoundNames { all, unseen }
+    }
+
+    /// Whether what the run binds past this mapping counts as its own.
+    pub(super) fn sees_all(&self) -> bool {
+        matches!(*lock(&self.sight), Sight::Exact { .. })
     }
 
     /// Whether `name` is there from the last run only, or was.
@@ -169,11 +205,15 @@ impl Recorder {
         if !self.is_unbound(name) {
             return Ok(false);
         }
-        let is_taken = lock(&self.taken).contains(name);
-        match *lock(&self.sight) {
-            Sight::Unseen if !is_taken => Ok(true),
-            _ => Ok(!self.namespace.bind(py).contains(name)?),
+        let may_be_this_runs = match *lock(&self.sight) {
+            Sight::Exact { .. } | Sight::Old => true,
+            Sight::Unseen => false,
+            Sight::Blurred => self.unseen.contains(name),
+        };
+        if !may_be_this_runs && !lock(&self.taken).contains(name) {
+            return Ok(true);
         }
+        Ok(!self.namespace.bind(py).contains(name)?)
     }
 
     fn is_outdated(&self, name: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -239,7 +279,7 @@ impl Recorder {
 }
 
 /// The names in a namespace, which may have keys that are no names.
-fn names(namespace: &Bound<'_, PyDict>) -> FxHashSet<String> {
+pub(super) fn names(namespace: &Bound<'_, PyDict>) -> FxHashSet<String> {
     let keys = namespace.keys();
     let names = keys.iter().filter_map(|key| key.extract().ok());
     names.collect()

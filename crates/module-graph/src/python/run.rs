@@ -17,13 +17,13 @@ use pyo3::{
 use rustc_hash::FxHashSet;
 
 use super::{
-    bindings::Bindings,
+    bindings::{Bindings, Reflection},
     calls,
     engine::Engine,
     errors,
     namespace::{Snapshot, is_special},
     reads,
-    recorder::Recorder,
+    recorder::{BoundNames, Recorder},
     splice::graft,
     stamp::FileStamp,
     statements::Partial,
@@ -184,6 +184,7 @@ impl Engine {
         self.enter_circle(id);
         let handlers = self.take_handlers(id);
         self.begin_load(py);
+        let around = self.watch_around(py);
         let ran = match object {
             Some(object) => {
                 let module = object.bind(py);
@@ -191,6 +192,9 @@ impl Engine {
             }
             None => Ok(Vec::new()),
         };
+        if let Some(around) = around {
+            self.note_others(py, around);
+        }
         if !(self.is_entry(id) && self.take_seal()) {
             self.end_load(py);
         }
@@ -281,9 +285,13 @@ impl Engine {
             };
             let bound = match self.bound_last(id) {
                 Some(bound) => bound,
-                None => before.bound_by_first_run(&old)?,
+                None => BoundNames {
+                    all: before.bound_by_first_run(&old)?,
+                    ..BoundNames::default()
+                },
             };
-            before.drop_unbound(&bound, &old, &new)?;
+            let BoundNames { all: bound, unseen } = bound;
+            let dropped = before.drop_unbound(&bound, &old, &new)?;
             let kept = self.reading_of(id, &code).map(|it| it.kept.names());
             let is_kept = |name: &String| {
                 kept.as_ref().is_some_and(|names| names.contains(name))
@@ -298,18 +306,21 @@ impl Engine {
                 .filter(|name| is_outdated(name))
                 .cloned()
                 .collect();
-            let recorder = Recorder::new(&namespace, outdated)?;
+            let recorder = Recorder::new(&namespace, outdated, unseen, dropped)?;
             self.hide_unbound(id, &recorder);
             // Code that asks for its locals as a dict gets the dict, as it does in a first run.
-            let locals = if new.reflects {
-                recorder.get().show(py)?;
+            recorder.get().show(py, new.reflection)?;
+            let takes_dict = new.reflection == Reflection::Looks;
+            let locals = if takes_dict {
                 namespace.as_any()
             } else {
                 recorder.as_any()
             };
             self.execute(id, caller, executed, &namespace, locals)?;
-            let recorder = recorder.get();
-            let recorded = recorder.bound(py, new.reflects, &new.top_level);
+            let others = self.bound_by_others(id);
+            let recorded = recorder
+                .get()
+                .bound(py, takes_dict, &new.top_level, &others);
             PyResult::Ok((code, new, bound, recorded))
         });
         self.set_before(id, None);
@@ -328,7 +339,7 @@ impl Engine {
                 return Err(error);
             }
         };
-        stale.retain(|name| !recorded.contains(name) && !new.global.contains(name));
+        stale.retain(|name| !recorded.all.contains(name) && !new.global.contains(name));
         let in_place = self.in_place(py);
         let changes = before.compare(&stale, &in_place)?;
         drop(in_place);
@@ -405,12 +416,16 @@ impl Engine {
             if self.is_entry(id) {
                 before = Some(Snapshot::take(namespace.clone())?);
             }
+            if Reflection::of_top_level(&code)? != Reflection::Nothing {
+                self.note_reflection(id);
+            }
             self.execute(id, caller, &code, namespace, namespace.as_any())?;
             PyResult::Ok(code)
         });
         match ran {
             Ok(code) => {
-                self.keep(id, code, None, None);
+                let (bindings, bound) = self.unseen_bindings(id, &code, namespace)?.unzip();
+                self.keep(id, code, bindings, bound);
                 Ok(Vec::new())
             }
             Err(error) => {
@@ -520,7 +535,7 @@ impl Engine {
         }
     }
 
-    fn bound_last(&self, id: ModuleId) -> Option<FxHashSet<String>> {
+    fn bound_last(&self, id: ModuleId) -> Option<BoundNames> {
         self.state().slots[id.index()].bound.clone()
     }
 
@@ -548,7 +563,7 @@ impl Engine {
         id: ModuleId,
         code: Bound<'_, PyAny>,
         bindings: Option<Arc<Bindings>>,
-        bound: Option<FxHashSet<String>>,
+        bound: Option<BoundNames>,
     ) {
         let is_entry = self.is_entry(id);
         let keeps = self.keeps_statements(id, &code);
