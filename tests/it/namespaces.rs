@@ -118,11 +118,11 @@ fn a_guard_that_asks_globals_loses_no_name_while_other_threads_run() {
 fn a_table_of_a_modules_names_forgets_what_was_deleted() {
     for names in ["dir()", "list(vars())", "list(locals())", "list(globals())"] {
         let m = |handlers: &[&str]| {
-            let mut text = String::new();
-            for handler in handlers {
-                text += &format!("def on_{handler}(): pass\n");
-            }
-            text + &format!("V = [n for n in {names} if n.startswith('on_')]\n")
+            let text: Vec<_> = handlers
+                .iter()
+                .map(|name| format!("def on_{name}(): pass\n"))
+                .collect();
+            text.concat() + &format!("V = [n for n in {names} if n.startswith('on_')]\n")
         };
         follows_with_threads_too(
             PRINTS_V,

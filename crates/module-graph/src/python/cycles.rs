@@ -14,8 +14,7 @@
 //! 5. When a rerun changed what is imported, the order of a cold start is worked out from the imports
 //!    of the last runs, and those whose place in a circle differs run again in their new place.
 //!
-//! A function of a module that is halfway through is the one who still sees old values: its globals
-//! are the namespace itself.
+//! Functions and whoever looks at the namespace itself find what `recorder` leaves there.
 
 use std::collections::BTreeSet;
 
