@@ -4,7 +4,7 @@
 //! sentence. The modules follow the letters: what a save reaches (A), state (B), errors (C), files
 //! (D), data (E), the process (F; `endless` and `endless_end` for programs that do not end). `api` holds what a program
 //! may ask of `hmr`. `comeback`,
-//! `comments`, `names`, `packages`, `paths`, `shadowed` and `signals` hold what
+//! `comments`, `names`, `namespaces`, `packages`, `paths`, `shadowed` and `signals` hold what
 //! once went wrong, without a number. `tidy` looks at the source tree instead and starts nothing.
 
 mod api;
@@ -37,6 +37,7 @@ mod layout;
 mod manual;
 mod modules;
 mod names;
+mod namespaces;
 mod packages;
 mod patching;
 mod paths;

@@ -89,6 +89,7 @@ mod sys_modules;
 mod threads;
 mod unify;
 mod units;
+mod unseen;
 mod update_object;
 
 pub use accept::{accept, invalidate};

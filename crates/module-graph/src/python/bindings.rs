@@ -21,11 +21,18 @@ pub(super) struct Bindings {
     pub(super) global: FxHashSet<String>,
     /// The top level has a `from module import *`.
     pub(super) star_import: bool,
-    /// The top level asks for its names as a dict: `locals()`, `vars()`, `dir()`, `exec`, `eval`.
-    pub(super) reflects: bool,
+    /// What the top level may do besides.
+    pub(super) reflection: Reflection,
+    /// Whether functions and classes may do as much.
+    pub(super) inner_reflection: bool,
 }
 
 impl Bindings {
+    /// Whether names may be bound that are not in here.
+    pub(super) fn are_open(&self) -> bool {
+        self.star_import || self.reflection != Reflection::Nothing || self.inner_reflection
+    }
+
     /// Reads the code of a module and all code nested in it.
     pub(super) fn of(code: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = code.py();
@@ -35,10 +42,9 @@ impl Bindings {
         let mut is_top_level = true;
         while let Some(code) = pending.pop() {
             if is_top_level {
-                let names = code.getattr(intern!(py, "co_names"))?;
-                for name in names.cast::<PyTuple>()?.iter_borrowed() {
-                    found.reflects |= REFLECTION.contains(&name.cast::<PyString>()?.to_str()?);
-                }
+                found.reflection = Reflection::of_top_level(&code)?;
+            } else {
+                found.inner_reflection |= Reflection::of_inner(&code)? != Reflection::Nothing;
             }
             for (store, name) in opcodes.stores(&code)? {
                 if store == Store::Global {
@@ -76,8 +82,66 @@ fn is_star(constant: &Bound<'_, PyAny>) -> PyResult<bool> {
         .is_ok_and(|name| name.to_str().is_ok_and(|name| name == "*")))
 }
 
-/// Names through which a top level sees its locals as an object.
-const REFLECTION: [&str; 5] = ["locals", "vars", "dir", "exec", "eval"];
+/// Names through which a top level sees its names as an object.
+const REFLECTION: [&str; 8] = [
+    "globals",
+    "locals",
+    "vars",
+    "dir",
+    "exec",
+    "eval",
+    "__globals__",
+    "f_globals",
+];
+
+/// Names through which code that has not asked for its names may bind some.
+const REACH: [&str; 4] = ["setattr", "modules", "__dict__", "__setattr__"];
+
+/// Names through which a function sees those of its module.
+const REFLECTION_IN_FUNCTIONS: [&str; 5] = ["globals", "exec", "eval", "__globals__", "f_globals"];
+
+/// What code may do with the names of its module that its instructions do not tell.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reflection {
+    #[default]
+    Nothing,
+    /// Bind some.
+    Binds,
+    /// Ask which there are, or bind some.
+    Looks,
+}
+
+impl Reflection {
+    /// Of a module's top level.
+    pub(super) fn of_top_level(code: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Self::by(code, &REFLECTION)
+    }
+
+    /// Of code inside of a module.
+    pub(super) fn of_inner(code: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Self::by(code, &REFLECTION_IN_FUNCTIONS)
+    }
+
+    fn by(code: &Bound<'_, PyAny>, reflection: &[&str]) -> PyResult<Self> {
+        Ok(if mentions(code, reflection)? {
+            Self::Looks
+        } else if mentions(code, &REACH)? {
+            Self::Binds
+        } else {
+            Self::Nothing
+        })
+    }
+}
+
+fn mentions(code: &Bound<'_, PyAny>, names: &[&str]) -> PyResult<bool> {
+    let mentioned = code.getattr(intern!(code.py(), "co_names"))?;
+    for name in mentioned.cast::<PyTuple>()?.iter_borrowed() {
+        if names.contains(&name.cast::<PyString>()?.to_str()?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
 
 #[cfg(test)]
 mod tests {
@@ -110,7 +174,8 @@ def o():
             names.sort();
             assert_eq!(names.join(" "), "K a d g h i j l m n o");
             assert_eq!(bindings.global.into_iter().collect::<Vec<_>>(), ["p"]);
-            assert!(!bindings.reflects && !bindings.star_import);
+            assert_eq!(bindings.reflection, Reflection::Nothing);
+            assert!(!bindings.star_import);
         });
     }
 

@@ -52,8 +52,9 @@ impl Engine {
         // An edit of its own file reaches a module anyhow.
         if first == reader || others.contains(&reader) {
             state.graph.record_own(reader, Read::Code(&unit));
-            state.slots[reader.index()].executed.insert(unit);
-            return Ok(());
+            state.slots[reader.index()].executed.insert(unit.clone());
+            drop(state);
+            return self.executes_own(reader, &unit, code);
         }
         for of in std::iter::once(first).chain(others) {
             state.graph.read(reader, of, Read::Code(&unit));

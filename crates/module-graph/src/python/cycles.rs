@@ -14,8 +14,7 @@
 //! 5. When a rerun changed what is imported, the order of a cold start is worked out from the imports
 //!    of the last runs, and those whose place in a circle differs run again in their new place.
 //!
-//! A function of a module that is halfway through is the one who still sees old values: its globals
-//! are the namespace itself.
+//! Functions and whoever looks at the namespace itself find what `recorder` leaves there.
 
 use std::collections::BTreeSet;
 
@@ -58,6 +57,10 @@ pub(super) struct Circle {
 #[derive(Default)]
 struct Run {
     recorder: Option<Py<Recorder>>,
+    /// It may have bound names that nothing has recorded.
+    reflects: bool,
+    /// What modules that ran inside of it have bound in its namespace.
+    by_others: FxHashSet<String>,
     position: Position,
     bound: FxHashMap<String, Times>,
     last: Option<Py<PyDict>>,
@@ -112,22 +115,45 @@ impl Engine {
         }
     }
 
-    /// Whether `name` is only there from the run before.
-    pub(super) fn is_hidden(&self, py: Python<'_>, id: ModuleId, name: &str) -> bool {
-        let recorder = self.recorder(py, id);
-        recorder.is_some_and(|recorder| recorder.get().is_outdated_name(name))
-            && !self.holds_submodule(py, id, name)
+    /// The run of `id` that is under way may bind names that nothing records.
+    pub(super) fn note_reflection(&self, id: ModuleId) {
+        if let Some(run) = &mut self.state().slots[id.index()].circle.run {
+            run.reflects = true;
+        }
     }
 
-    /// The recorder of the run of `id` that is under way, if it runs again.
-    pub(super) fn recorder<'py>(
-        &self,
-        py: Python<'py>,
-        id: ModuleId,
-    ) -> Option<pyo3::Bound<'py, Recorder>> {
+    pub(super) fn has_reflected(&self, id: ModuleId) -> bool {
+        let state = self.state();
+        let run = state.slots[id.index()].circle.run.as_ref();
+        run.is_some_and(|run| run.reflects)
+    }
+
+    /// Modules that ran inside of `id` have bound these names in it.
+    pub(super) fn note_bound_by_others(&self, id: ModuleId, names: FxHashSet<String>) {
+        if let Some(run) = &mut self.state().slots[id.index()].circle.run {
+            run.by_others.extend(names);
+        }
+    }
+
+    pub(super) fn bound_by_others(&self, id: ModuleId) -> FxHashSet<String> {
+        let state = self.state();
+        let run = state.slots[id.index()].circle.run.as_ref();
+        run.map_or_else(FxHashSet::default, |run| run.by_others.clone())
+    }
+
+    /// What the run of `id` that is under way has bound, if that is recorded.
+    pub(super) fn recorder(&self, py: Python<'_>, id: ModuleId) -> Option<Py<Recorder>> {
         let state = self.state();
         let run = state.slots[id.index()].circle.run.as_ref()?;
-        Some(run.recorder.as_ref()?.bind(py).clone())
+        Some(run.recorder.as_ref()?.clone_ref(py))
+    }
+
+    /// Whether `name` is only there from the run before.
+    pub(super) fn is_hidden(&self, py: Python<'_>, id: ModuleId, name: &str) -> bool {
+        self.recorder(py, id)
+            .and_then(|recorder| errors::forgive(py, recorder.get().is_outdated_name(py, name)))
+            .unwrap_or(false)
+            && !self.holds_submodule(py, id, name)
     }
 
     /// The names of `id` that its run has bound so far, as a dict of their own, if some are hidden.

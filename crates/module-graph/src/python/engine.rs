@@ -26,7 +26,7 @@ use super::{
     accept::Acceptors,
     at_exit::{self, Handlers},
     audit,
-    bindings::Bindings,
+    bindings::{Bindings, Reflection},
     bytecode::Bytecode,
     cached::CachedFunctions,
     caches,
@@ -42,7 +42,9 @@ use super::{
     listeners::Listeners,
     module_type, own,
     probes::Probes,
-    reads, release,
+    reads,
+    recorder::BoundNames,
+    release,
     roots::Roots,
     settle, source,
     splice::Reading,
@@ -346,7 +348,7 @@ pub(super) struct Slot {
     /// What the file looked like just before it was last read.
     pub(super) source: Option<FileStamp>,
     /// The names that the last run bound, if it was recorded.
-    pub(super) bound: Option<FxHashSet<String>>,
+    pub(super) bound: Option<BoundNames>,
     /// Submodules whose names the last run has bound or given up, and that nobody had imported then:
     /// see [`packages`](super::packages).
     pub(super) not_imported: FxHashSet<String>,
@@ -642,10 +644,7 @@ impl Engine {
                 if self.reads_own(py, reader, text) {
                     return Answer::Unknown;
                 }
-                return match what {
-                    Read::Name(name) if self.is_hidden(py, of, name) => Answer::Hidden,
-                    _ => Answer::Known,
-                };
+                return self.own_read(py, of, what);
             }
             // Outside of a load modules are as the last update has left them.
             let waits = matches!(state.graph.state(of), NodeState::Pending | NodeState::Dirty);
@@ -673,6 +672,20 @@ impl Engine {
                 Some(names) => Answer::Names(names.unbind()),
                 None => Answer::Known,
             },
+            _ => Answer::Known,
+        }
+    }
+
+    /// The load of `id` reads `what` of the module itself.
+    fn own_read(&self, py: Python<'_>, id: ModuleId, what: Read<'_>) -> Answer {
+        match what {
+            Read::Name(name) if self.is_hidden(py, id, name) => Answer::Hidden,
+            Read::Everything => {
+                if let Some(recorder) = self.recorder(py, id) {
+                    errors::forgive(py, recorder.get().show(py, Reflection::Looks));
+                }
+                Answer::Known
+            }
             _ => Answer::Known,
         }
     }

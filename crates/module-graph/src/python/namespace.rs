@@ -73,8 +73,7 @@ impl<'py> Snapshot<'py> {
         if code.star_import {
             for name in self.before.keys() {
                 let name: String = name.extract()?;
-                let is_special = name.starts_with("__") && name.ends_with("__");
-                if !is_special && !code.global.contains(&name) {
+                if !is_special(&name) && !code.global.contains(&name) {
                     bound.insert(name);
                 }
             }
@@ -83,24 +82,23 @@ impl<'py> Snapshot<'py> {
     }
 
     /// Takes out names of the last run that the `new` source does not bind anywhere, before it runs:
-    /// code that still uses one must fail, as it would in a fresh start. Where the new source has a
-    /// star import, which may bind any name, those go that the `old` source itself had bound.
-    /// [`restore`](Self::restore) undoes it.
+    /// code that still uses one must fail, as it would in a fresh start. Where the new source may bind
+    /// any name, by a star import or through its namespace, those go that the `old` source itself had
+    /// bound. Returns the names. [`restore`](Self::restore) undoes it.
     pub(super) fn drop_unbound(
         &self,
         bound: &FxHashSet<String>,
         old: &Bindings,
         new: &Bindings,
-    ) -> PyResult<()> {
-        if new.reflects {
-            return Ok(());
-        }
+    ) -> PyResult<FxHashSet<String>> {
         let is_unbound = |name: &&String| {
             !new.top_level.contains(*name)
                 && !new.global.contains(*name)
-                && (!new.star_import || old.top_level.contains(*name))
+                && (!new.are_open() || old.top_level.contains(*name))
         };
-        self.drop_stale(&bound.iter().filter(is_unbound).cloned().collect())
+        let dropped = bound.iter().filter(is_unbound).cloned().collect();
+        self.drop_stale(&dropped)?;
+        Ok(dropped)
     }
 
     /// Puts every name back to what it was. Names that the failed run added go, but submodules, which
@@ -170,13 +168,27 @@ impl<'py> Snapshot<'py> {
     }
 
     fn is_submodule(&self, name: &str, value: &Bound<'py, PyAny>) -> PyResult<bool> {
-        let Ok(module) = value.cast::<PyModule>() else {
-            return Ok(false);
-        };
-        let Some(own) = self.namespace.get_item("__name__")? else {
-            return Ok(false);
-        };
-        let full = module.dict().get_item("__name__")?;
-        full.map_or(Ok(false), |full| full.eq(format!("{own}.{name}")))
+        is_submodule(&self.namespace, name, value)
     }
+}
+
+/// Whether `value` is the submodule `name` of the package that `namespace` is of.
+pub(super) fn is_submodule<'py>(
+    namespace: &Bound<'py, PyDict>,
+    name: &str,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<bool> {
+    let Ok(module) = value.cast::<PyModule>() else {
+        return Ok(false);
+    };
+    let Some(own) = namespace.get_item("__name__")? else {
+        return Ok(false);
+    };
+    let full = module.dict().get_item("__name__")?;
+    full.map_or(Ok(false), |full| full.eq(format!("{own}.{name}")))
+}
+
+/// Whether Python gives the name to a fresh module, or keeps such names for itself.
+pub(super) fn is_special(name: &str) -> bool {
+    name.starts_with("__") && name.ends_with("__")
 }

@@ -17,13 +17,13 @@ use pyo3::{
 use rustc_hash::FxHashSet;
 
 use super::{
-    bindings::Bindings,
+    bindings::{Bindings, Reflection},
     calls,
     engine::Engine,
     errors,
-    namespace::Snapshot,
+    namespace::{Snapshot, is_special},
     reads,
-    recorder::Recorder,
+    recorder::{BoundNames, Recorder},
     source::tell_of_nul,
     splice::graft,
     stamp::FileStamp,
@@ -197,6 +197,7 @@ impl Engine {
         let listeners = self.state().listeners_of(id);
         let acceptors = self.state().acceptors.count(id);
         self.begin_load(py);
+        let around = self.watch_around(py);
         let ran = match object {
             Some(object) => {
                 let module = object.bind(py);
@@ -204,6 +205,9 @@ impl Engine {
             }
             None => Ok(Vec::new()),
         };
+        if let Some(around) = around {
+            self.note_others(py, around);
+        }
         if !(self.is_entry(id) && self.take_seal()) {
             self.end_load(py);
         }
@@ -307,9 +311,13 @@ impl Engine {
             };
             let bound = match self.bound_last(id) {
                 Some(bound) => bound,
-                None => before.bound_by_first_run(&old)?,
+                None => BoundNames {
+                    all: before.bound_by_first_run(&old)?,
+                    ..BoundNames::default()
+                },
             };
-            before.drop_unbound(&bound, &old, &new)?;
+            let BoundNames { all: bound, unseen } = bound;
+            let dropped = before.drop_unbound(&bound, &old, &new)?;
             let kept = self.reading_of(id, &code).map(|it| it.kept.names());
             let is_kept = |name: &String| {
                 kept.as_ref().is_some_and(|names| names.contains(name))
@@ -324,19 +332,25 @@ impl Engine {
                 .filter(|name| is_outdated(name))
                 .cloned()
                 .collect();
-            let recorder = Recorder::new(&namespace, outdated)?;
+            let recorder = Recorder::new(&namespace, outdated, unseen, dropped)?;
             self.hide_unbound(id, &recorder);
             // Code that asks for its locals as a dict gets the dict, as it does in a first run.
-            let locals = if new.reflects {
+            recorder.get().show(py, new.reflection)?;
+            let takes_dict = new.reflection == Reflection::Looks;
+            let locals = if takes_dict {
                 namespace.as_any()
             } else {
                 recorder.as_any()
             };
             self.execute(id, caller, executed, &namespace, locals)?;
-            PyResult::Ok((code, new, bound, recorder))
+            let others = self.bound_by_others(id);
+            let recorded = recorder
+                .get()
+                .bound(py, takes_dict, &new.top_level, &others);
+            PyResult::Ok((code, new, bound, (recorder, recorded)))
         });
         self.set_before(id, None);
-        let (mut code, new, mut stale, recorder) = match ran {
+        let (mut code, new, mut stale, (recorder, recorded)) = match ran {
             Ok(ran) => ran,
             Err(error) => {
                 self.entry_runs(id, Some(old_code.bind(py)));
@@ -351,13 +365,8 @@ impl Engine {
                 return Err(error);
             }
         };
-        let recorded = if new.reflects {
-            new.top_level.clone()
-        } else {
-            recorder.get().bound()
-        };
-        stale.retain(|name| !recorded.contains(name) && !new.global.contains(name));
-        self.place_submodules(id, module, recorder.get(), &recorded, &stale)?;
+        stale.retain(|name| !recorded.all.contains(name) && !new.global.contains(name));
+        self.place_submodules(id, module, recorder.get(), &recorded.all, &stale)?;
         let in_place = self.in_place(py);
         let changes = before.compare(&stale, &in_place)?;
         drop(in_place);
@@ -437,12 +446,16 @@ impl Engine {
             if self.is_entry(id) {
                 before = Some(Snapshot::take(namespace.clone())?);
             }
+            if Reflection::of_top_level(&code)? != Reflection::Nothing {
+                self.note_reflection(id);
+            }
             self.execute(id, caller, &code, namespace, namespace.as_any())?;
             PyResult::Ok(code)
         });
         match ran {
             Ok(code) => {
-                self.keep(id, code, None, None);
+                let (bindings, bound) = self.unseen_bindings(id, &code, namespace)?.unzip();
+                self.keep(id, code, bindings, bound);
                 Ok(Vec::new())
             }
             Err(error) => {
@@ -552,7 +565,7 @@ impl Engine {
         }
     }
 
-    fn bound_last(&self, id: ModuleId) -> Option<FxHashSet<String>> {
+    fn bound_last(&self, id: ModuleId) -> Option<BoundNames> {
         self.state().slots[id.index()].bound.clone()
     }
 
@@ -580,7 +593,7 @@ impl Engine {
         id: ModuleId,
         code: Bound<'_, PyAny>,
         bindings: Option<Arc<Bindings>>,
-        bound: Option<FxHashSet<String>>,
+        bound: Option<BoundNames>,
     ) {
         let is_entry = self.is_entry(id);
         let keeps = self.keeps_statements(id, &code);
@@ -639,9 +652,4 @@ fn live_code<'py>(
         Some(partial) => graft(code, &partial.code),
         None => Ok(code.clone()),
     }
-}
-
-/// Whether Python gives the name to a fresh module, or keeps such names for itself.
-fn is_special(name: &str) -> bool {
-    name.starts_with("__") && name.ends_with("__")
 }

@@ -118,6 +118,19 @@ pub(super) fn install(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
+/// Whether this is the only thread that the interpreter knows: nobody else runs Python code before this
+/// one starts somebody who does. Threads that C code has made, and that call Python some day, are not
+/// known before.
+pub(super) fn is_alone(_py: Python<'_>) -> bool {
+    // SAFETY: the thread is attached. The states of other threads, which may go at any time, are only
+    // compared: what is looked into is this thread's own.
+    unsafe {
+        let own = ffi::PyThreadState_Get();
+        ffi::PyInterpreterState_ThreadHead(ffi::PyInterpreterState_Get()) == own
+            && ffi::PyThreadState_Next(own).is_null()
+    }
+}
+
 /// Stands for a function that starts a thread.
 fn start(
     original: &Py<PyAny>,
