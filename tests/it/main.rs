@@ -7,6 +7,7 @@
 //! `comments`, `names`, `namespaces`, `packages`, `paths`, `shadowed` and `signals` hold what
 //! once went wrong, without a number. `tidy` looks at the source tree instead and starts nothing.
 
+mod abstract_classes;
 mod api;
 mod api_accept;
 mod api_cache;

@@ -23,7 +23,7 @@ use super::{
     live,
     opcodes::{Opcodes, Store},
     reach::Reach,
-    unify::has_results,
+    unify::{has_results, is_abstract},
     units,
 };
 use crate::{ModuleId, Patched, Read, plan::Cause};
@@ -99,10 +99,14 @@ impl Engine {
             namespace.set_item("__doc__", &doc.new)?;
         }
         self.take_code(id, new, is_spliced)?;
-        let names = if forgot.is_empty() {
+        let judges = judges(&found, &namespace)?;
+        for judge in &judges {
+            judge.call_method0(intern!(py, "_abc_caches_clear"))?;
+        }
+        let addresses: FxHashSet<usize> = forgot.iter().chain(&judges).map(address).collect();
+        let names = if addresses.is_empty() {
             Vec::new()
         } else {
-            let addresses = forgot.iter().map(|it| it.as_ptr() as usize).collect();
             Reach::of(&namespace)?.names_to(&addresses)?
         };
         let forgot = forgot.into_iter().map(Bound::unbind);
@@ -319,6 +323,30 @@ fn swap<'py>(
         }
     }
     Ok(forgot)
+}
+
+/// The abstract classes that judge others by what has changed. Who was told what one remembers has not
+/// executed it.
+fn judges<'py>(
+    found: &Definitions<'py>,
+    namespace: &Bound<'py, PyDict>,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let mut judges = Vec::new();
+    for body in &found.bodies {
+        if let Some(class) = body.strip_suffix(".__subclasshook__")
+            && let Some(class) = find(namespace, class)?
+            && class
+                .cast::<PyType>()
+                .is_ok_and(|it| is_abstract(it).unwrap_or(false))
+        {
+            judges.push(class);
+        }
+    }
+    Ok(judges)
+}
+
+fn address(object: &Bound<'_, PyAny>) -> usize {
+    object.as_ptr() as usize
 }
 
 /// Gives definitions their new docstrings. Only those that nothing has decorated come here.

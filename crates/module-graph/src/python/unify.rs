@@ -11,6 +11,7 @@
 //! | `matching` | which old object each new one could give way to |
 //! | `values` | the same, for what is built in |
 //! | `functions`, `code`, `classes`, `instances` | the same, for what programs define |
+//! | `abstract_classes` | what abstract classes know of those that stay |
 //! | `proof` | which new objects nobody but their fellows holds |
 //! | `turn` | which holders of a new object can hold the old one instead |
 //! | `apply` | what the old objects take |
@@ -19,6 +20,7 @@
 //! be shown to be so is new, and told.
 #![expect(unsafe_code, reason = "the collector is switched through the C API")]
 
+mod abstract_classes;
 mod apply;
 mod classes;
 mod code;
@@ -39,6 +41,7 @@ use pyo3::{
 };
 use rustc_hash::FxHashSet;
 
+pub(super) use self::abstract_classes::is_abstract;
 use self::{
     apply::Applied,
     matching::{Match, Matcher},

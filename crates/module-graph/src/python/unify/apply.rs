@@ -15,6 +15,7 @@ use pyo3::{
 
 use super::{
     super::{calls::code_of, layout, referents::Address},
+    abstract_classes::{forget_judgements, is_abstract},
     classes::{ClassEdit, Member, MemberState},
     code::unit_of,
     functions::FunctionEdit,
@@ -50,6 +51,11 @@ pub(super) fn apply<'py>(matcher: &Matcher<'py>, turns: &[Address]) -> PyResult<
             Kind::Class(edit) => {
                 let (old, new) = (pair.old.cast::<PyType>()?, pair.new.cast::<PyType>()?);
                 graft(old, new, edit)?;
+                if is_abstract(old)? {
+                    applied
+                        .memories
+                        .push((pair.old.clone(), "_abc_caches_clear"));
+                }
                 if edit.is_grafted() {
                     applied.in_place.push(pair.old.clone());
                 }
@@ -59,6 +65,7 @@ pub(super) fn apply<'py>(matcher: &Matcher<'py>, turns: &[Address]) -> PyResult<
     for &holder in turns {
         turn::turn(matcher, holder)?;
     }
+    forget_judgements(&applied.in_place)?;
     Ok(applied)
 }
 

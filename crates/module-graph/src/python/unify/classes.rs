@@ -95,7 +95,7 @@ impl<'py> Matcher<'py> {
             && old.qualname()?.to_cow()? == new.qualname()?.to_cow()?
             && same_entry("__module__", &old_members, &new_members)?
             && same_entry("__slots__", &old_members, &new_members)?
-            && same_registry(old, new, &new_members)?
+            && self.registry(old, new, parts)?
             && self.items(old.bases().iter(), new.bases().iter(), parts)?;
         if !same_frame {
             return Ok(None);
@@ -226,21 +226,6 @@ fn keeps_fields(old: &Bound<'_, PyDict>, new: &Bound<'_, PyDict>) -> PyResult<bo
         }
     }
     Ok(true)
-}
-
-/// What was registered with an abstract class is in the class object alone.
-fn same_registry(
-    old: &Bound<'_, PyType>,
-    new: &Bound<'_, PyType>,
-    members: &Bound<'_, PyDict>,
-) -> PyResult<bool> {
-    if !members.contains("_abc_impl")? {
-        return Ok(true);
-    }
-    let dump = own::import(new.py(), "_abc")?.getattr("_get_dump")?;
-    let registered =
-        |class: &Bound<'_, PyType>| -> PyResult<usize> { dump.call1((class,))?.get_item(0)?.len() };
-    Ok(registered(old)? == 0 && registered(new)? == 0)
 }
 
 /// Whether an abstract class has looked at the class and remembers what it found.

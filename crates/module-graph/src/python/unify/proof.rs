@@ -80,6 +80,7 @@ impl<'m, 'py> Proof<'m, 'py> {
         };
         proof.add_all();
         proof.note_weak_references()?;
+        proof.note_registrations()?;
         proof.note_reliances();
         proof.settle();
         Ok((proof.turns(), proof.has_lost))
@@ -215,6 +216,17 @@ impl<'m, 'py> Proof<'m, 'py> {
                     // Each base knows its subclasses by one reference that they share.
                     self.nodes[watcher].explained += bases.cast_signed();
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// A class can give way only to one that is registered where it is.
+    fn note_registrations(&mut self) -> PyResult<()> {
+        for (class, by) in self.matcher.registrations()? {
+            match by.filter(|by| self.matcher.pairs[by.0].is_alive) {
+                Some(by) => self.matcher.pairs[class.0].parts.push(by),
+                None => self.matcher.pairs[class.0].is_alive = false,
             }
         }
         Ok(())
