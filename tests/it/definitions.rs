@@ -152,3 +152,22 @@ fn b04_b05_state_in_a_module_of_its_own_is_kept() {
     let reload = hmr.save("main.py", "import state\nprint('W', state.items)\n");
     assert_eq!(reload.stdout, ["W [1, 2]"], "{}", reload.log);
 }
+
+#[test]
+fn a_type_alias_is_made_again() {
+    // An older Python has no such statement: it does not import the module, and runs nothing.
+    let project = Project::new(&[
+        ("m.py", "type A = int\n"),
+        (
+            "main.py",
+            "import sys\nHAS = sys.version_info >= (3, 14)\nif HAS:\n    import m\n\
+             print('V', HAS, flush=True)\nprint('V', m.A.__value__.__name__ if HAS else 'int')\n",
+        ),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    let before = hmr.wait_stdout("V int");
+    if before.iter().any(|line| line.contains("V True")) {
+        hmr.save("m.py", "type A = str\n")
+            .expect(&["m", "main"], &["V True", "V str"]);
+    }
+}

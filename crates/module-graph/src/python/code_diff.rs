@@ -226,7 +226,7 @@ impl<'py> Comparison<'py, '_> {
             let is_callable_alike = same_attributes(old, new, &SHELL[..SHELL.len() - 1])?
                 && parameters(old)?.eq(parameters(new)?)?;
             let unit = units::name_of(new)?;
-            let is_lazy = unit.contains("__annotate__");
+            let is_lazy = unit.contains("__annotate__") || is_evaluator(new)?;
             if is_lazy {
                 return Ok(false);
             }
@@ -320,6 +320,15 @@ impl Step<'_> {
             _ => false,
         }
     }
+}
+
+/// Whether the code is what a `type` statement stands for, of which the alias keeps what it once gave.
+/// Since 3.14 it has a parameter that no function of the program's can have.
+fn is_evaluator(code: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let names = code.getattr(intern!(code.py(), "co_varnames"))?;
+    let names = names.cast_into::<PyTuple>()?;
+    let first = names.get_item(0).ok();
+    Ok(first.is_some_and(|name| name.extract::<&str>().is_ok_and(|name| name == ".format")))
 }
 
 /// Whether two functions do the same, wherever they stand and whatever their docstrings are.
