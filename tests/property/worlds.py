@@ -10,7 +10,9 @@ shapes whose identity matters: properties, dataclasses, enumerations, closures, 
 that another module keeps, and edits inside of them. Those from `DATA` on have data files instead,
 `data/d0` to `data/d3` beside the modules and in each package. Modules read them, list the folder and
 ask whether they are there. In those from `MUTABLE` on, statements change objects that others of their
-module have made, under whatever name; modules use nothing but numbers of each other.
+module have made, under whatever name; modules use nothing but numbers of each other. From `DEEP` on,
+counted from where their kind begins, worlds with shapes and with data have cached functions that come to
+what they use through functions of other modules.
 """
 
 import random
@@ -19,6 +21,7 @@ import re
 RICH = 200_000
 DATA = 1_000_000
 MUTABLE = 2_000_000
+DEEP = 8_000
 
 
 #: From this seed on, modules also import those that import them, at the top level.
@@ -37,6 +40,7 @@ class World:
         self.counter = 0
         self.has_data = DATA <= seed < MUTABLE
         self.mutable = seed >= MUTABLE
+        self.deep = seed >= RICH and seed % RICH >= DEEP
         self.data = {}
         if self.has_data:
             for _ in range(4):
@@ -107,6 +111,8 @@ class World:
                      self.conditional: 1, self.instance: 2, self.number_of_another: 3, self.mutation: 14,
                      self.registry: 1, self.cached: 1, self.enumeration: 1}
             return self.random.choices(list(kinds), list(kinds.values()))[0](here, earlier)
+        if self.deep and self.random.random() < 0.2:
+            return self.deeply_cached(here, earlier)
         kinds = {self.number: 5, self.list: 2, self.function: 4, self.klass: 2, self.read: 4, self.from_import: 4,
                  self.late: 1, self.conditional: 2, self.star: 1, self.decorated: 1, self.optional: 1, self.instance: 1}
         if self.rich:
@@ -343,6 +349,24 @@ class World:
         name = self.fresh("F")
         return (f"import functools\n@functools.lru_cache(maxsize=None)\ndef {name}():\n    return {self.value(here)}\n"
                 f"{self.fresh('I')} = {name}()")
+
+    def deeply_cached(self, here, earlier):
+        """A cached function that uses what others have, behind a function or not, and maybe data."""
+        name, lines, uses = self.fresh("F"), ["import functools"], [self.value(here)]
+        for kind in self.random.choices("IFFK", k=2):
+            if found := self.pick(earlier, kind):
+                module, other = found
+                lines.append(f"import {module}")
+                uses.append(f"{module}.{other}" + {"I": "", "F": "()", "K": "().m()"}[kind])
+        if self.has_data and self.random.random() < 0.5:
+            path = f"__file__[:-len(__name__.split('.')[-1]) - 3] + 'data/d{self.random.randint(0, 3)}'"
+            uses.append(f"(len(open({path}).read()) if __import__('os').path.exists({path}) else -1)")
+        cached = [f"@functools.cache\ndef {name}():\n    return {' + '.join(uses)}"]
+        if self.random.random() < 0.7:
+            cached.append(f"{self.fresh('I')} = {name}()")
+        else:
+            cached.append(f"def {self.fresh('F')}():\n    return {name}() + 1\n{self.fresh('I')} = {name}()")
+        return "\n".join(lines + cached)
 
     # Statements about data files.
 

@@ -17,6 +17,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::ModuleName;
 
+#[cfg_attr(
+    not(feature = "python"),
+    expect(dead_code, reason = "the engine has caches")
+)]
+mod caches;
 mod inputs;
 mod results;
 
@@ -106,6 +111,7 @@ pub struct ModuleGraph {
     by_path: FxHashMap<PathBuf, Vec<ModuleId>>,
     inputs: inputs::Inputs,
     recordings: results::Recordings,
+    cached: caches::Results,
     /// The modules by the last part of their name, as far as they have been asked for.
     by_tail: FxHashMap<Box<str>, Vec<ModuleId>>,
     /// How many modules, in first-import order, are in `by_tail`.
@@ -329,8 +335,13 @@ impl ModuleGraph {
     }
 
     fn tell(&mut self, output: NodeId) {
-        self.changed.insert(output);
+        self.note_changed(output);
         self.core.output_changed(output);
+    }
+
+    fn note_changed(&mut self, node: NodeId) {
+        self.changed.insert(node);
+        self.cached.note_changed(node);
     }
 
     /// Marks what depends on the module's file, which was written. The host of the core is asked

@@ -93,7 +93,7 @@ impl ModuleGraph {
         let Some(&node) = self.inputs.nodes.get(input) else {
             return;
         };
-        self.changed.insert(node);
+        self.note_changed(node);
         for node in self.core.dependents(node).collect::<Vec<_>>() {
             if except.is_none_or(|except| self.owner(node) != Some(except)) {
                 self.core.invalidate(node);
@@ -108,7 +108,7 @@ impl ModuleGraph {
 
     /// Notes that the host found `node`, an input, changed: the reason of the runs that follow.
     pub fn note_changed_input(&mut self, node: NodeId) {
-        self.changed.insert(node);
+        self.note_changed(node);
     }
 
     /// Whether `input` has been told as changed in this batch.
@@ -176,6 +176,7 @@ impl ModuleGraph {
         for input in &unread {
             if let Some(node) = self.inputs.nodes.remove(input) {
                 self.inputs.by_node.remove(&node);
+                self.cached.note_changed(node);
                 self.core.remove(node);
             }
         }

@@ -95,6 +95,7 @@ impl ModuleGraph {
         if self.state(reader) == State::Running {
             let load = self.load(reader);
             self.core.read(load, node);
+            self.cached.note_read(reader, node);
         }
     }
 

@@ -27,7 +27,7 @@ use rustc_hash::FxHashMap;
 use super::{engine::Engine, frames, units};
 use crate::{ModuleId, Read};
 
-pub(super) use hook::{install, loads_began, loads_ended, next_load};
+pub(super) use hook::{install, loads_began, loads_ended, next_load, tell_of_calls};
 
 impl Engine {
     /// Knows the code of module `id`, and all code in it, as the module's from now on.
@@ -52,6 +52,7 @@ impl Engine {
         // An edit of its own file reaches a module anyhow.
         if first == reader || others.contains(&reader) {
             state.graph.record_own(reader, Read::Code(&unit));
+            state.graph.read_own(reader, Read::Code(&unit));
             state.slots[reader.index()].executed.insert(unit.clone());
             drop(state);
             return self.executes_own(reader, &unit, code);

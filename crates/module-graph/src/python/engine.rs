@@ -640,6 +640,7 @@ impl Engine {
             if of == reader {
                 let mut state = state;
                 state.graph.record_own(of, what);
+                state.graph.read_own(of, what);
                 drop(state);
                 if self.reads_own(py, reader, text) {
                     return Answer::Unknown;

@@ -64,6 +64,13 @@ struct Load {
     executed: RefCell<FxHashMap<usize, Py<PyAny>>>,
     /// The submodules that it imports, as long as their packages are being loaded.
     wanted: RefCell<Vec<String>>,
+    /// The caches whose results it has been given, with the state that they were in; see
+    /// [`caches`](super::caches).
+    given: RefCell<FxHashMap<usize, u64>>,
+    /// How many computations of results are under way.
+    computations: Cell<u32>,
+    /// What is executed next counts anew, also where it has been executed before.
+    is_computing: Cell<bool>,
     /// For the threads that it has started.
     ticket: OnceCell<Arc<Ticket>>,
     /// The entry's: what it takes for good.
@@ -175,6 +182,79 @@ impl Drop for Pause {
     }
 }
 
+/// A part of a load whose reads and calls are told as if it had made none before.
+pub(super) struct Computation {
+    load: Rc<Load>,
+    seen: FxHashSet<(usize, usize)>,
+    executed: FxHashMap<usize, Py<PyAny>>,
+    was_computing: bool,
+    /// How many are around this one.
+    depth: u32,
+}
+
+impl Computation {
+    /// The load on this thread begins to compute something that others may be given. `None`: nothing
+    /// loads here, or what the entry dispatches to computes it.
+    pub(super) fn begin(py: Python<'_>) -> Option<Self> {
+        current_load()?;
+        let load = LOADS.with_borrow(|loads| loads.last().cloned())?;
+        if load.startup.is_some() && !matches!(frames::origin(py), From::Entry(_)) {
+            return None;
+        }
+        Some(Self {
+            seen: load.seen.take(),
+            executed: load.executed.take(),
+            was_computing: load.is_computing.replace(true),
+            depth: load.computations.replace(load.computations.get() + 1),
+            load,
+        })
+    }
+
+    /// The module that loads.
+    pub(super) fn module(&self) -> ModuleId {
+        self.load.module
+    }
+
+    /// Whether it is part of another one.
+    pub(super) fn is_inner(&self) -> bool {
+        self.depth > 0
+    }
+
+    /// Whether the load has been given what the cache has in this state.
+    pub(super) fn was_given(&self, cache: usize, state: u64) -> bool {
+        self.load.given.borrow().get(&cache) == Some(&state)
+    }
+
+    pub(super) fn note_given(&self, cache: usize, state: u64) {
+        self.load.given.borrow_mut().insert(cache, state);
+    }
+}
+
+impl Drop for Computation {
+    /// What was known before is known again, and what came to it.
+    fn drop(&mut self) {
+        self.load.seen.borrow_mut().extend(self.seen.drain());
+        let before = std::mem::take(&mut self.executed);
+        let doubles = {
+            let mut executed = self.load.executed.borrow_mut();
+            let doubles: Vec<_> = before
+                .into_iter()
+                .filter_map(|(code, held)| executed.insert(code, held))
+                .collect();
+            doubles
+        };
+        // Their last references are elsewhere; all the same, nothing is borrowed here.
+        drop(doubles);
+        self.load.is_computing.set(self.was_computing);
+        self.load.computations.set(self.depth);
+    }
+}
+
+/// Whether what is executed next on this thread counts anew; asked once.
+pub(super) fn begins_computing() -> bool {
+    current_load().is_some_and(|load| load.is_computing.replace(false))
+}
+
 struct Frame(Rc<Load>);
 
 impl Load {
@@ -185,6 +265,9 @@ impl Load {
             names: RefCell::default(),
             executed: RefCell::default(),
             wanted: RefCell::default(),
+            given: RefCell::default(),
+            computations: Cell::new(0),
+            is_computing: Cell::new(false),
             ticket: OnceCell::new(),
             startup,
         })

@@ -18,7 +18,7 @@ use rustc_hash::FxHashSet;
 
 use super::{
     bindings::{Bindings, Reflection},
-    calls,
+    caches, calls,
     engine::Engine,
     errors,
     namespace::{Snapshot, is_special},
@@ -507,6 +507,7 @@ impl Engine {
             self.probes.put(py, true);
             self.track_reads(py, true);
             calls::loads_began(py);
+            caches::loads_began(py);
         }
     }
 
@@ -517,6 +518,7 @@ impl Engine {
             state.loading == 0
         };
         if is_last {
+            caches::loads_ended(py);
             calls::loads_ended(py);
             self.track_reads(py, false);
             self.probes.put(py, false);

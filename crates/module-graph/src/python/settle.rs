@@ -44,6 +44,7 @@ pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf
     });
     let changed = engine.changed_files(files.clone());
     engine.end_batch();
+    engine.clear_outdated_caches(py);
 
     let (done, has_begun, in_place) = {
         let mut state = engine.state();

@@ -66,6 +66,9 @@ pub(in crate::python) fn loads_ended(_py: Python<'_>) {
 /// Each load has a list of its own: nothing has to be armed anew.
 pub(in crate::python) fn next_load(_py: Python<'_>) {}
 
+/// The hook sees every frame.
+pub(in crate::python) fn tell_of_calls(_function: &Bound<'_, PyAny>) {}
+
 fn replace(old: EvalFrame, new: EvalFrame) {
     // SAFETY: the thread is attached, as both callers show; both functions evaluate a frame as
     // CPython does.

@@ -7,6 +7,9 @@
 //! Kept true: a place is never switched off while another thread loads or helps a load, for that
 //! would take the event away from it.
 
+#[path = "functions.rs"]
+mod functions;
+
 use std::sync::{
     OnceLock,
     atomic::{AtomicBool, Ordering},
@@ -88,6 +91,12 @@ pub(in crate::python) fn next_load(py: Python<'_>) {
     {
         forgive(py, monitoring.restart_events.bind(py).call0());
     }
+}
+
+/// From now on the execution of `function`, which a cache wraps, begins with a look at whether what it
+/// executes counts anew; see [`Computation`](reads::Computation).
+pub(in crate::python) fn tell_of_calls(function: &Bound<'_, PyAny>) {
+    functions::stand_in(function);
 }
 
 /// The callback: `code` starts or goes on.
