@@ -552,6 +552,15 @@ fn plug(hmr: &mut Hmr<'_>, text: &str) -> Reload {
     })
 }
 
+/// The same after a failure: a program that failed is tried again whatever the folder tells, so that its
+/// next report may come from before the rename.
+fn plug_until(hmr: &mut Hmr<'_>, text: &str, wanted: &str) {
+    let reload = plug(hmr, text);
+    if !reload.stdout.iter().any(|line| line == wanted) {
+        hmr.wait_stdout(wanted);
+    }
+}
+
 /// A file that is executed by the recipe of `importlib`'s documentation, and by older ones.
 const LOADS: [&str; 3] = [
     "import importlib.util\ns = importlib.util.spec_from_file_location('one', 'plug/one.py')\n\
@@ -577,11 +586,11 @@ fn a_file_that_a_program_loads_by_itself_is_data_of_the_program() {
         // Of the same size, in the same second: the bytecode looks like its own.
         plug(&mut hmr, "import n\nV = 3\n").expect(&["main"], &["V 3"]);
         plug(&mut hmr, "import n\nV =\n").expect_failure("main", "SyntaxError");
-        plug(&mut hmr, "import n\nV = n.N\n").expect(&["main"], &["V 1"]);
+        plug_until(&mut hmr, "import n\nV = n.N\n", "V 1");
         hmr.save("n.py", "N = 4\n").expect(&["n", "main"], &["V 4"]);
         let reload = hmr.edit("plug/one.py", |project| project.delete("plug/one.py"));
         reload.expect_failure("main", "FileNotFoundError");
-        plug(&mut hmr, "V = 5\n").expect(&["main"], &["V 5"]);
+        plug_until(&mut hmr, "V = 5\n", "V 5");
     }
 }
 

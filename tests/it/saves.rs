@@ -1,6 +1,10 @@
 //! D: saves that come in pieces, in crowds, or while something runs.
 
-use std::{fs, thread::sleep, time::Duration};
+use std::{
+    fs,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use hmr_tests::{Hmr, Project};
 
@@ -28,15 +32,23 @@ fn d04_a_hundred_saves_in_a_row_end_with_the_last_value() {
     let mut hmr = Hmr::start(&project, &["main.py"]);
     hmr.wait_stdout("V 0");
 
+    let mut saved = Vec::new();
     for value in 1..=100 {
         project.save("m.py", &format!("X = {value}\n"));
+        saved.push(Instant::now());
         sleep(Duration::from_millis(3));
     }
     hmr.wait_stdout("V 100");
     hmr.wait_report("m.py");
     let log = hmr.log();
     let updates = log.matches("m.py -> reran").count();
-    assert!(updates <= 10, "{updates} updates:\n{log}");
+    // On a busy machine this test falls behind: what comes late is a save of its own.
+    let is_late = |pair: &&[Instant]| pair[1] - pair[0] > Duration::from_millis(6);
+    let late = saved.windows(2).filter(is_late).count();
+    assert!(
+        updates <= 10 + late,
+        "{updates} updates, {late} late saves:\n{log}"
+    );
     hmr.save("m.py", "X = 101\n")
         .expect(&["m", "main"], &["V 101"]);
 }
