@@ -115,7 +115,7 @@ fn register(
 }
 
 /// CPython ends a daemon thread at exit by `pthread_exit`, also while it waits in one of these: that
-/// unwinds the frames, and must get through.
+/// unwinds the frames, and must get through. What catches panics is therefore never inlined into them.
 type StandIn = unsafe extern "C-unwind" fn(
     *mut ffi::PyObject,
     *const *mut ffi::PyObject,
@@ -170,15 +170,7 @@ unsafe extern "C-unwind" fn stat(
 ) -> *mut ffi::PyObject {
     // SAFETY: as in `probe`.
     unsafe {
-        if reads::recorder().is_some() {
-            let py = Python::assume_attached();
-            let look = if frames::is_probing(py) {
-                Look::Presence
-            } else {
-                Look::Content
-            };
-            note(py, arguments, count, names, look);
-        }
+        note_stat(arguments, count, names);
         call(original, arguments, count, names)
     }
 }
@@ -192,11 +184,54 @@ unsafe extern "C-unwind" fn probe(
     // SAFETY: CPython calls this attached, by the vectorcall protocol, with the object that the
     // function is bound to.
     unsafe {
-        if reads::recorder().is_some() {
-            let py = Python::assume_attached();
-            note(py, arguments, count, names, Look::Presence);
-        }
+        note_probe(arguments, count, names);
         call(original, arguments, count, names)
+    }
+}
+
+/// # Safety
+///
+/// The thread is attached, and the arguments are those of a vectorcall under way.
+#[inline(never)]
+unsafe fn note_stat(
+    arguments: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if reads::current().is_some() {
+            let py = Python::assume_attached();
+            let look = if frames::is_probing(py) {
+                Look::Presence
+            } else {
+                Look::Content
+            };
+            note(py, arguments, count, names, look);
+        }
+    }
+}
+
+/// # Safety
+///
+/// As for [`note_stat`].
+#[inline(never)]
+unsafe fn note_probe(
+    arguments: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if reads::current().is_some() {
+            note(
+                Python::assume_attached(),
+                arguments,
+                count,
+                names,
+                Look::Presence,
+            );
+        }
     }
 }
 

@@ -20,7 +20,8 @@ struct InterpreterFrame {
 }
 
 /// CPython ends daemon threads at exit by `pthread_exit`, which unwinds their frames: it must get
-/// through, so there is nothing to drop in ours. An `extern "C"` one would abort the process.
+/// through, so there is nothing to drop in ours, and nothing inlined that catches panics. An `extern "C"`
+/// one would abort the process.
 type EvalFrame = unsafe extern "C-unwind" fn(
     *mut ffi::PyThreadState,
     *mut InterpreterFrame,
@@ -106,6 +107,7 @@ unsafe extern "C-unwind" fn eval_frame(
 /// # Safety
 ///
 /// The thread is attached and has no exception set; `code` is a code object.
+#[inline(never)]
 unsafe fn note(code: *mut ffi::PyObject) {
     // SAFETY: the caller's promise.
     unsafe {

@@ -2,7 +2,8 @@
 //!
 //! Until 3.13 CPython ends daemon threads at exit by `pthread_exit`, which unwinds their frames. That
 //! does not get through a frame that catches panics or has something to drop: the process would abort.
-//! So what stands between CPython and the program's function is a bare C function.
+//! So what stands between CPython and the program's function is a bare C function. What it calls of ours
+//! is never inlined into it, for that would bring landing pads with it.
 #![expect(
     unsafe_code,
     reason = "a function that C can unwind is below what pyo3 can express"
@@ -99,6 +100,7 @@ unsafe extern "C-unwind" fn help(
     }
 }
 
+#[inline(never)]
 fn begin(ticket: &Arc<Ticket>) {
     // A panic must not cross into C.
     let _ = catch_unwind(AssertUnwindSafe(|| Helper::begin(ticket)));
@@ -107,6 +109,7 @@ fn begin(ticket: &Arc<Ticket>) {
 /// # Safety
 ///
 /// The thread is attached, and no exception is set.
+#[inline(never)]
 unsafe fn end() {
     // SAFETY: the caller's promise.
     let py = unsafe { Python::assume_attached() };
