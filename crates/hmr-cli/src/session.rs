@@ -16,6 +16,7 @@ use hmr_module_graph::{
 use pyo3::prelude::*;
 
 use crate::{
+    OK,
     config::Config,
     ctrl_c,
     interrupt::Interrupt,
@@ -37,6 +38,8 @@ pub struct Session {
     reloads: Arc<Reloads>,
     /// A run of the program has come to its end: it is none that goes on until somebody ends it.
     has_ended: Cell<bool>,
+    /// How often Ctrl-C had been pressed when the last run was looked at.
+    presses: Cell<usize>,
 }
 
 impl Session {
@@ -66,6 +69,7 @@ impl Session {
             config,
             reloads,
             has_ended: Cell::new(false),
+            presses: Cell::new(0),
         })
     }
 
@@ -76,6 +80,7 @@ impl Session {
     /// If the program does not exist. What it raises is reported, not returned.
     pub fn run(self, py: Python<'_>) -> Result<u8> {
         let interrupt = Interrupt::install(py, &self.reloads)?;
+        ctrl_c::watch();
         termination::install(py)?;
         let mut receiver = Receiver::start(py, Arc::clone(&self.reloads), interrupt)?;
         let status = self.run_until_interrupted(py, &mut receiver);
@@ -116,6 +121,12 @@ impl Session {
                 continue;
             }
             late.extend(reloads.watch_what_is_new(py));
+            if ctrl_c::presses() > self.presses.get() {
+                // CPython may have lost what that raised: in a weak reference's callback, as imports have
+                // them. If not, it is raised now, and not in a hook.
+                let raised = py.check_signals();
+                return Ok(raised.map_or_else(|error| report::end(py, &error), |()| OK));
+            }
             let files = if late.is_empty() {
                 match receiver.next(py) {
                     Ok(files) => engine.news(files),
@@ -149,6 +160,7 @@ impl Session {
         shown: Shown,
         presses: usize,
     ) -> Option<u8> {
+        self.presses.set(ctrl_c::presses());
         if let Err(error) = flush_output(py) {
             return Some(report::end(py, &error));
         }
@@ -158,7 +170,7 @@ impl Session {
         if termination::is_asked() {
             return Some(INTERRUPTED);
         }
-        if ctrl_c::presses() > presses && has_run_well(update) {
+        if self.presses.get() > presses && has_run_well(update) {
             return Some(report::end_of_program(update));
         }
         let is_restart = self.reloads.restart.is_under_way();
