@@ -88,6 +88,9 @@ mod imp {
     pub(super) struct Sleeper {
         pipe: PipeReader,
         for_signals: PipeWriter,
+        /// Imported before it is needed: CPython loses what a signal's handler raises in the middle of an
+        /// import, in the callbacks of weak references.
+        select: Py<PyAny>,
     }
 
     pub(super) fn pair(py: Python<'_>) -> PyResult<(Waker, Sleeper)> {
@@ -98,11 +101,13 @@ mod imp {
             os.call_method1("set_blocking", (end, false))?;
         }
         let for_signals = writer.try_clone()?;
+        let select = import_own(py, "select")?.getattr("select")?;
         Ok((
             Waker(writer),
             Sleeper {
                 pipe: reader,
                 for_signals,
+                select: select.unbind(),
             },
         ))
     }
@@ -118,7 +123,7 @@ mod imp {
         pub(super) fn sleep(&mut self, py: Python<'_>) -> PyResult<()> {
             // `_signal` is built in: a `signal.py` of the program cannot stand for it.
             let signal = py.import("_signal")?;
-            let select = import_own(py, "select")?.getattr("select")?;
+            let select = self.select.bind(py);
             let nothing = pyo3::types::PyTuple::empty(py);
             let set_wakeup = |fd: i32| signal.call_method1("set_wakeup_fd", (fd,));
 

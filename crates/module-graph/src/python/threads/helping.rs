@@ -87,15 +87,12 @@ unsafe extern "C-unwind" fn help(
 ) -> *mut ffi::PyObject {
     // SAFETY: CPython calls this attached, with the capsule that the function was made with; that
     // holds `Helped` under this name, and is held by its caller. Nothing here has to be dropped while
-    // the program's function runs. The exception that it may have raised is none of `end`'s.
+    // the program's function runs.
     unsafe {
         let helped = ffi::PyCapsule_GetPointer(capsule, CAPSULE.as_ptr()).cast::<Helped>();
         begin(&(*helped).ticket);
         let result = PyObject_Call((*helped).function.as_ptr(), arguments, options);
-        let (mut class, mut value, mut traceback) = Default::default();
-        ffi::PyErr_Fetch(&raw mut class, &raw mut value, &raw mut traceback);
         end();
-        ffi::PyErr_Restore(class, value, traceback);
         result
     }
 }
@@ -106,12 +103,20 @@ fn begin(ticket: &Arc<Ticket>) {
     let _ = catch_unwind(AssertUnwindSafe(|| Helper::begin(ticket)));
 }
 
+/// The exception that the program's function may have raised stays set.
+///
 /// # Safety
 ///
-/// The thread is attached, and no exception is set.
+/// The thread is attached.
 #[inline(never)]
 unsafe fn end() {
     // SAFETY: the caller's promise.
     let py = unsafe { Python::assume_attached() };
-    let _ = catch_unwind(AssertUnwindSafe(|| Helper::end(py)));
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        let raised = PyErr::take(py);
+        Helper::end(py);
+        if let Some(raised) = raised {
+            raised.restore(py);
+        }
+    }));
 }
