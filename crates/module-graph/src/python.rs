@@ -74,6 +74,7 @@ mod probes;
 mod prune;
 mod reach;
 mod reads;
+mod recent;
 mod recorder;
 mod referents;
 mod release;

@@ -50,7 +50,7 @@ pub(super) struct Circle {
     /// The names of its last run that somebody looked at halfway.
     bound: FxHashMap<String, Times>,
     /// The run that is under way.
-    run: Option<Run>,
+    run: Option<Box<Run>>,
 }
 
 /// A run that is under way.
@@ -91,7 +91,7 @@ impl Engine {
     /// A run of `id` begins. Those that read it halfway last time are in doubt until it ends.
     pub(super) fn enter_circle(&self, id: ModuleId) {
         let mut state = self.state();
-        state.slots[id.index()].circle.run = Some(Run::default());
+        state.slots[id.index()].circle.run = Some(Box::default());
         let inner = state.inner(id);
         if inner.is_empty() {
             return;

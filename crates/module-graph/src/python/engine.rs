@@ -336,7 +336,7 @@ pub(super) struct Slot {
     /// What the source of its first run consists of, if that came from bytecode and was looked at.
     pub(super) outline: Option<Arc<Outline>>,
     /// Why its edit, which waits for the run, could not be patched.
-    pub(super) cause: Option<Cause>,
+    pub(super) cause: Option<Box<Cause>>,
     /// What it has left out should have run.
     pub(super) has_kept_wrongly: bool,
     /// The units of its own that its last run executed.
@@ -348,7 +348,7 @@ pub(super) struct Slot {
     /// What the file looked like just before it was last read.
     pub(super) source: Option<FileStamp>,
     /// The names that the last run bound, if it was recorded.
-    pub(super) bound: Option<BoundNames>,
+    pub(super) bound: Option<Box<BoundNames>>,
     /// Submodules whose names the last run has bound or given up, and that nobody had imported then:
     /// see [`packages`](super::packages).
     pub(super) not_imported: FxHashSet<String>,
@@ -590,7 +590,7 @@ impl Engine {
             module,
             reason,
             changed,
-            cause,
+            cause: cause.map(|it| *it),
             kept,
             kept_names,
             whole,

@@ -164,7 +164,7 @@ fn origin_from<'py>(py: Python<'py>, mut frame: Option<Frame<'py>>) -> From {
     while let Some(this) = frame {
         let code = this.code();
         (code.as_ptr() as usize).hash(&mut path);
-        this.line().hash(&mut path);
+        this.instruction().hash(&mut path);
         match role_of(&code) {
             Role::Entry => break,
             Role::Server => return From::Server,
@@ -295,6 +295,12 @@ impl<'py> Frame<'py> {
     fn line(&self) -> i32 {
         // SAFETY: `self` is a live frame.
         unsafe { ffi::PyFrame_GetLineNumber(self.0.as_ptr().cast()) }
+    }
+
+    /// Where in its code the frame is. To find the line of that takes as long as the code is.
+    fn instruction(&self) -> i32 {
+        // SAFETY: `self` is a live frame.
+        unsafe { ffi::PyFrame_GetLasti(self.0.as_ptr().cast()) }
     }
 
     fn local(&self, name: &str) -> Option<Bound<'py, PyAny>> {

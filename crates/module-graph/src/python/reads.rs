@@ -33,6 +33,7 @@ use super::{
     calls,
     engine::{Answer, Engine},
     frames,
+    recent::Recent,
     startup::{From, Paths, Startup, What},
     threads::{self, Ticket},
 };
@@ -57,6 +58,8 @@ thread_local! {
 /// One load that is running on this thread.
 struct Load {
     module: ModuleId,
+    /// In front of `seen` and `executed`.
+    recent: Recent,
     seen: RefCell<FxHashSet<(usize, usize)>>,
     names: RefCell<Vec<Py<PyString>>>,
     /// The code objects that it has executed, by address. They are held, so that no other one gets
@@ -201,6 +204,7 @@ impl Computation {
         if load.startup.is_some() && !matches!(frames::origin(py), From::Entry(_)) {
             return None;
         }
+        load.recent.forget();
         Some(Self {
             seen: load.seen.take(),
             executed: load.executed.take(),
@@ -261,6 +265,7 @@ impl Load {
     fn new(module: ModuleId, startup: Option<RefCell<Startup>>) -> Rc<Self> {
         Rc::new(Self {
             module,
+            recent: Recent::default(),
             seen: RefCell::default(),
             names: RefCell::default(),
             executed: RefCell::default(),
@@ -374,10 +379,15 @@ pub(super) unsafe fn executes(code: *mut ffi::PyObject) -> Option<ModuleId> {
         unsafe { threads::executes(code) };
         return None;
     };
+    let what = (code as usize, IS_CODE);
+    if load.recent.absorbs(what) {
+        return None;
+    }
     if load.startup.is_some() {
         // SAFETY: the caller's promise.
         return unsafe { entry_executes(code) };
     }
+    load.recent.keep(what, u32::MAX);
     match load.executed.borrow_mut().entry(code as usize) {
         Entry::Occupied(_) => None,
         Entry::Vacant(place) => {
@@ -425,15 +435,17 @@ pub(super) unsafe fn note(module: *mut ffi::PyObject, name: *mut ffi::PyObject) 
         unsafe { threads::note(module, name) };
         return Noted::LookUp;
     };
-    let is_known = load
-        .seen
-        .borrow()
-        .contains(&(module as usize, name as usize));
+    let what = (module as usize, name as usize);
+    if load.recent.absorbs(what) {
+        return Noted::LookUp;
+    }
+    let is_known = load.seen.borrow().contains(&what);
     if load.startup.is_some() {
         // SAFETY: the caller's promise.
         return unsafe { entry_reads(module, name, is_known) };
     }
     if is_known {
+        load.recent.keep(what, u32::MAX);
         return Noted::LookUp;
     }
     // SAFETY: the caller's promise.
@@ -487,11 +499,12 @@ fn entry_comes_to(py: Python<'_>, what: What, object: &Bound<'_, PyAny>, is_know
         return true;
     };
     // Borrowed already if looking at the stack has made the collector run code that reads.
-    let looks = |startup: &RefCell<Startup>| {
-        let startup = startup.try_borrow_mut();
-        startup.is_ok_and(|mut startup| startup.looks_at(what))
+    let is_watched = |startup: &RefCell<Startup>| {
+        let startup = startup.try_borrow();
+        startup.is_ok_and(|startup| startup.has(what))
     };
-    if is_known && !looks(startup) {
+    if is_known && !is_watched(startup) {
+        load.recent.keep(what, u32::MAX);
         return true;
     }
     let now = Instant::now();
@@ -500,7 +513,13 @@ fn entry_comes_to(py: Python<'_>, what: What, object: &Bound<'_, PyAny>, is_know
         _ => frames::origin(py),
     };
     let has_settled = match (from, startup.try_borrow_mut()) {
-        (From::Entry(path), Ok(mut startup)) => startup.read(what, object, path, now),
+        (From::Entry(path), Ok(mut startup)) => {
+            let has_settled = startup.read(what, object, path, now);
+            if is_known {
+                load.recent.keep(what, startup.skips(what));
+            }
+            has_settled
+        }
         (from, Ok(startup)) => startup.dispatched(from, now),
         (_, Err(_)) => false,
     };

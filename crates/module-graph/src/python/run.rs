@@ -568,7 +568,7 @@ impl Engine {
     }
 
     fn bound_last(&self, id: ModuleId) -> Option<BoundNames> {
-        self.state().slots[id.index()].bound.clone()
+        self.state().slots[id.index()].bound.as_deref().cloned()
     }
 
     /// `SystemExit` ends the entry's run well: `sys.exit(main())` is how most programs end.
@@ -604,7 +604,7 @@ impl Engine {
             let mut state = self.state();
             let slot = &mut state.slots[id.index()];
             slot.bindings = bindings;
-            slot.bound = bound;
+            slot.bound = bound.map(Box::new);
             if is_entry {
                 // It has its code since it began, and that may have been patched since.
                 return;

@@ -101,7 +101,7 @@ impl Engine {
                 let before = before.as_ref().map(|it| &it.outline);
                 let before = before.or(first.as_deref());
                 let cause = cause.or_else(|| structure(before?, &after?.outline));
-                self.state().slots[id.index()].cause = cause;
+                self.state().slots[id.index()].cause = cause.map(Box::new);
             }
             None => {}
         }

@@ -3,7 +3,7 @@
 //! A program that does not end runs in the entry's last statement. A value that it read once, while
 //! it started, is *captured*: a change of it reaches the entry. What it reads again and again is
 //! *live*: the next turn of its loop sees the new value. A read is live if the same path (the chain
-//! of code and line below the entry) made it before, and makes it again after 250 ms in which no path
+//! of code and instruction below the entry) made it before, and makes it again after 250 ms in which no path
 //! was new. A path that is gone once is captured, so that every doubt errs towards a restart.
 //!
 //! Behind a *dispatch boundary* a read is the request's, not the entry's: the loop of
@@ -28,9 +28,9 @@ const QUIET: Duration = Duration::from_millis(250);
 /// fast loop.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// So many walks up the stack are paid for; after that only one of so many reads is worth one.
+/// So many walks up the stack are paid for, and so many more for each thing that is read.
 const WALKS: u32 = 20_000;
-const ONE_OF: u32 = 16;
+const WALKS_EACH: u32 = 100;
 
 /// What is read, by address: a module and a name, or a code object.
 pub(super) type What = (usize, usize);
@@ -55,8 +55,8 @@ pub(super) struct Startup {
     /// When a path was new, or first found to be live, for the last time.
     last_news: Instant,
     last_path: Instant,
-    /// How many reads were of what is known already.
-    repeated: u32,
+    /// How many reads have been looked at.
+    walks: u32,
 }
 
 /// One name or code object that was read.
@@ -64,6 +64,8 @@ struct Site {
     /// The name or the code: kept, so that its address stays its own.
     object: Py<PyAny>,
     paths: Paths,
+    /// How many reads of it have been looked at.
+    walks: u32,
 }
 
 impl Startup {
@@ -72,17 +74,23 @@ impl Startup {
             sites: FxHashMap::default(),
             last_news: now,
             last_path: now,
-            repeated: 0,
+            walks: 0,
         }
     }
 
-    /// Whether a read of what has been read before is worth a walk up the stack.
-    pub(super) fn looks_at(&mut self, what: What) -> bool {
-        if !self.sites.contains_key(&what) {
-            return false;
+    /// Whether the entry has read `what` before.
+    pub(super) fn has(&self, what: What) -> bool {
+        self.sites.contains_key(&what)
+    }
+
+    /// How many reads of `what` need no walk up the stack from now on: one more after each that had one,
+    /// so that `n` reads come to walks in the order of the root of `n`. Paths that take turns are all met.
+    pub(super) fn skips(&self, what: What) -> u32 {
+        if self.walks < WALKS {
+            return 0;
         }
-        self.repeated = self.repeated.wrapping_add(1);
-        self.repeated < WALKS || self.repeated.is_multiple_of(ONE_OF)
+        let site = self.sites.get(&what);
+        site.map_or(0, |site| site.walks.saturating_sub(WALKS_EACH))
     }
 
     /// Notes that `what` is read by a path of the entry. `true`: the program has settled down.
@@ -96,7 +104,10 @@ impl Startup {
         let site = self.sites.entry(what).or_insert_with(|| Site {
             object: object.clone().unbind(),
             paths: Paths::default(),
+            walks: 0,
         });
+        self.walks = self.walks.saturating_add(1);
+        site.walks = site.walks.saturating_add(1);
         let Some(is_live) = site.paths.get_mut(&path) else {
             site.paths.insert(path, false);
             (self.last_path, self.last_news) = (now, now);
