@@ -57,3 +57,4 @@ mod statements;
 mod threads;
 mod tidy;
 mod voice;
+mod writes;

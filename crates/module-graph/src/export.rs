@@ -114,7 +114,7 @@ impl ModuleGraph {
                     Read::Order => continue,
                     Read::Module => "import".to_owned(),
                     Read::Everything => "*".to_owned(),
-                    Read::Name(name) => name.to_owned(),
+                    Read::Name(name) | Read::Written(name) => name.to_owned(),
                     Read::Code(unit) => format!("{unit}()"),
                 };
                 reads.entry(self.name(of).clone()).or_default().push(names);

@@ -53,6 +53,9 @@ pub enum Read<'a> {
     /// The code of one definition, which it executed: `f`, or `C.m` for a method. What is nested in
     /// a function belongs to it.
     Code(&'a str),
+    /// What its load has written into another module: `settings.DEBUG`. This is no import: who reads the
+    /// value there may know nothing of the writer.
+    Written(&'a str),
 }
 
 /// What a node of the core stands for in its module.
@@ -65,6 +68,7 @@ enum Role {
     Everything,
     Name(Arc<str>),
     Code(Arc<str>),
+    Written(Arc<str>),
 }
 
 #[derive(Debug)]
@@ -321,6 +325,21 @@ impl ModuleGraph {
         }
     }
 
+    /// Tells one of those that have read this that it is another value.
+    pub fn invalidate_reader(&mut self, reader: ModuleId, of: ModuleId, what: Read<'_>) {
+        if let Some(output) = self.known_output(of, what) {
+            self.note_changed(output);
+            self.invalidate(reader);
+        }
+    }
+
+    /// Tells those that have read what the module has written at `place` that it is another value.
+    pub fn written_changed(&mut self, module: ModuleId, place: &str) {
+        if let Some(output) = self.known_output(module, Read::Written(place)) {
+            self.tell(output);
+        }
+    }
+
     /// The definitions of the module whose code others have executed, sorted.
     pub fn executed_codes(&self, module: ModuleId) -> Vec<Arc<str>> {
         let mut codes: Vec<_> = self.modules[module.index()].codes.keys().cloned().collect();
@@ -411,6 +430,7 @@ impl ModuleGraph {
             Role::Everything => Some(Read::Everything),
             Role::Name(name) => Some(Read::Name(name)),
             Role::Code(unit) => Some(Read::Code(unit)),
+            Role::Written(place) => Some(Read::Written(place)),
         }
     }
 
@@ -420,7 +440,7 @@ impl ModuleGraph {
             Role::Load | Role::File | Role::Order => return None,
             Role::Itself => String::new(),
             Role::Everything => "*".to_owned(),
-            Role::Name(name) => name.to_string(),
+            Role::Name(name) | Role::Written(name) => name.to_string(),
             Role::Code(unit) => format!("{unit}()"),
         };
         Some((self.name(*module).clone(), name))
@@ -443,7 +463,7 @@ impl ModuleGraph {
         let mut seen = FxHashSet::default();
         self.core
             .dependencies(self.load(module))
-            .filter_map(|node| self.owner(node))
+            .filter_map(|node| self.imported_through(node))
             .filter(|&owner| owner != module && seen.insert(owner))
             .collect()
     }
@@ -459,8 +479,17 @@ impl ModuleGraph {
     pub fn importers(&self, module: ModuleId) -> impl Iterator<Item = ModuleId> {
         let outputs = self.core.outputs(self.load(module));
         outputs
+            .filter(|&output| self.imported_through(output).is_some())
             .flat_map(|output| self.core.dependents(output))
             .filter_map(|node| self.owner(node))
+    }
+
+    /// The module that who reads `output` has imported.
+    fn imported_through(&self, output: NodeId) -> Option<ModuleId> {
+        match self.role(output)? {
+            (_, Role::Written(_)) => None,
+            (module, _) => Some(*module),
+        }
     }
 
     /// The module `name` and all below it, in first-import order.
@@ -494,7 +523,8 @@ impl ModuleGraph {
             Read::Order => Some(module.order),
             Read::Module => Some(module.itself),
             Read::Everything => Some(module.everything),
-            Read::Name(name) => module.names.get(name).copied(),
+            // No name has a dot in it, and every such place has one.
+            Read::Name(name) | Read::Written(name) => module.names.get(name).copied(),
             Read::Code(unit) => module.codes.get(unit).copied(),
         }
     }
@@ -503,9 +533,10 @@ impl ModuleGraph {
         if let Some(output) = self.known_output(module, what) {
             return output;
         }
-        let (text, is_code) = match what {
-            Read::Name(name) => (name, false),
-            Read::Code(unit) => (unit, true),
+        let (text, role): (_, fn(Arc<str>) -> Role) = match what {
+            Read::Name(name) => (name, Role::Name),
+            Read::Code(unit) => (unit, Role::Code),
+            Read::Written(place) => (place, Role::Written),
             Read::Order | Read::Module | Read::Everything => {
                 unreachable!("a module has these from the start")
             }
@@ -513,13 +544,11 @@ impl ModuleGraph {
         let text: Arc<str> = text.into();
         let load = self.load(module);
         let output = self.core.add_output(load);
-        let role = if is_code { Role::Code } else { Role::Name };
         self.note_role(output, module, role(text.clone()));
         let module = &mut self.modules[module.index()];
-        let outputs = if is_code {
-            &mut module.codes
-        } else {
-            &mut module.names
+        let outputs = match what {
+            Read::Code(_) => &mut module.codes,
+            _ => &mut module.names,
         };
         outputs.insert(text, output);
         output

@@ -45,6 +45,7 @@ mod cached;
 mod caches;
 mod calls;
 mod code_diff;
+mod cold_order;
 mod cycles;
 mod data;
 mod dispose;
@@ -92,6 +93,7 @@ mod unify;
 mod units;
 mod unseen;
 mod update_object;
+mod writes;
 
 pub use accept::{accept, invalidate};
 pub use cached::{Cached, cache};

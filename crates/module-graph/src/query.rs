@@ -57,7 +57,7 @@ impl ModuleGraph {
         let mut steps = Vec::new();
         for (of, read) in self.reads(module) {
             match read {
-                Read::Order => {}
+                Read::Order | Read::Written(_) => {}
                 Read::Module => steps.push((of, Step::Import)),
                 Read::Everything | Read::Code(_) => steps.push((of, Step::Read)),
                 Read::Name(name) => {
@@ -76,7 +76,7 @@ impl ModuleGraph {
     /// What the module's last run read of other modules, but for their order.
     fn tracked_imports(&self, module: ModuleId) -> Vec<ModuleId> {
         let reads = self.reads(module);
-        let tracked = reads.filter(|(_, what)| !matches!(what, Read::Order));
+        let tracked = reads.filter(|(_, what)| !matches!(what, Read::Order | Read::Written(_)));
         let mut owners: Vec<_> = tracked
             .map(|(owner, _)| owner)
             .filter(|owner| *owner != module)

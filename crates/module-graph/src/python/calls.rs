@@ -57,10 +57,11 @@ impl Engine {
             drop(state);
             return self.executes_own(reader, &unit, code);
         }
-        for of in std::iter::once(first).chain(others) {
+        for &of in std::iter::once(&first).chain(&others) {
             state.graph.read(reader, of, Read::Code(&unit));
         }
-        Ok(())
+        drop(state);
+        self.may_write_globals(reader, first, code)
     }
 }
 

@@ -27,7 +27,7 @@ use super::{
     equality, errors,
     recorder::Recorder,
 };
-use crate::{ModuleId, Read, Step};
+use crate::{ModuleId, Read};
 
 /// A point in the run of a module: how often somebody had looked at it halfway.
 type Position = u32;
@@ -345,7 +345,7 @@ impl Engine {
         if !state.failed.is_empty() || !std::mem::take(&mut state.order_changed) {
             return Vec::new();
         }
-        let places = state.cold_order();
+        let places = state.cold_order().places;
         let mut first = Vec::new();
         for id in state.graph.modules().collect::<Vec<_>>() {
             let known: Vec<_> = state.slots[id.index()]
@@ -421,7 +421,7 @@ impl State {
         let reads = self.graph.reads(reader);
         let mut reads = reads.filter_map(|(owner, what)| (owner == of).then_some(what));
         reads.any(|what| match what {
-            Read::Order | Read::Module => false,
+            Read::Order | Read::Module | Read::Written(_) => false,
             Read::Everything => {
                 place.is_none_or(|place| bound.values().any(|bound| bound.last > place))
             }
@@ -429,68 +429,4 @@ impl State {
             Read::Code(unit) => !is_last(unit.split('.').next().unwrap_or(unit)),
         })
     }
-
-    /// Who would read whom halfway in a cold start, as the imports of the last runs say.
-    fn cold_order(&self) -> Vec<(ModuleId, ModuleId)> {
-        let mut places = Vec::new();
-        let mut visited = FxHashSet::default();
-        let entry = self.graph.find(crate::ModuleName::main().as_str());
-        let is_root = |id: &ModuleId| self.slots[id.index()].is_root;
-        let mut todo: Vec<_> = self
-            .graph
-            .modules()
-            .filter(is_root)
-            .map(Visit::Enter)
-            .collect();
-        todo.reverse();
-        todo.extend(entry.map(Visit::Enter));
-        while let Some(visit) = todo.last_mut() {
-            let (id, next) = match visit {
-                Visit::Enter(id) => (*id, None),
-                Visit::Run(id, steps) => (*id, Some(steps.next())),
-            };
-            match next {
-                None => {
-                    let package = self.package_of(id);
-                    if let Some(package) = package.filter(|package| !visited.contains(package)) {
-                        // It is imported first. Its own imports may come to `id` and run it.
-                        todo.push(Visit::Enter(package));
-                        continue;
-                    }
-                    todo.pop();
-                    if visited.insert(id) {
-                        todo.push(Visit::Run(id, self.graph.steps(id).into_iter()));
-                    }
-                }
-                Some(None) => {
-                    todo.pop();
-                }
-                Some(Some((of, step))) => {
-                    let runs = |visit: &Visit| matches!(visit, Visit::Run(on, _) if *on == of);
-                    if of != id && todo.iter().any(runs) {
-                        places.push((id, of));
-                    } else if step == Step::Import && !visited.contains(&of) {
-                        todo.push(Visit::Enter(of));
-                    }
-                }
-            }
-        }
-        places
-    }
-
-    fn package_of(&self, id: ModuleId) -> Option<ModuleId> {
-        let package = self.graph.find(self.graph.name(id).parent()?)?;
-        self.slots[package.index()]
-            .object
-            .is_some()
-            .then_some(package)
-    }
-}
-
-/// A step of the walk along a cold start's imports.
-enum Visit {
-    /// The module is about to be imported.
-    Enter(ModuleId),
-    /// It runs, and this is what is left of its run.
-    Run(ModuleId, std::vec::IntoIter<(ModuleId, Step)>),
 }

@@ -50,6 +50,7 @@ use super::{
     splice::Reading,
     stamp::FileStamp,
     threads,
+    writes::Writes,
 };
 use crate::{
     ModuleGraph, ModuleId, ModuleName, Read, Reason, Rerun, Spent, Update,
@@ -130,6 +131,8 @@ pub(super) struct State {
     pub(super) cached: CachedFunctions,
     /// Who is told of reloads.
     pub(super) listeners: Listeners,
+    /// What modules have written into others.
+    pub(super) writes: Writes,
     /// The modules whose last text is known: see [`statements`](super::statements).
     pub(super) with_text: BTreeSet<ModuleId>,
 }
@@ -291,10 +294,10 @@ pub(super) enum Answer {
     Known,
     /// It could not be noted.
     Unknown,
-    /// The module is running and has not bound the name yet.
-    Hidden,
-    /// The module is running, and these are the names that it has bound so far.
-    Names(Py<PyDict>),
+    /// The name is not there for the reader, for this reason.
+    Absent(String),
+    /// This is what the reader finds.
+    Given(Py<PyAny>),
 }
 
 /// What the engine keeps of one module.
@@ -657,20 +660,32 @@ impl Engine {
         if what == Read::Module {
             self.submodule_imported(py, module);
         }
+        let of = self.state().module_at(module);
+        self.note_global_writes(py, |_, place| Some(place.0) == of && place.1 == text);
         let mut state = self.state();
         let Some(of) = state.module_at(module) else {
             return Answer::Known;
         };
+        let is_running = state.graph.state(of) == NodeState::Running;
+        match what {
+            Read::Name(name) if !is_running => {
+                if let Some(answer) = state.reads_written(py, reader, of, name) {
+                    return answer;
+                }
+            }
+            Read::Everything => state.reads_all_written(reader, of),
+            _ => {}
+        }
         state.graph.read(reader, of, what);
-        if state.graph.state(of) != NodeState::Running || !reads::is_loading(of) {
+        if !is_running || !reads::is_loading(of) {
             return Answer::Known;
         }
         drop(state);
         self.look_halfway(py, reader, of, what);
         match what {
-            Read::Name(name) if self.is_hidden(py, of, name) => Answer::Hidden,
+            Read::Name(name) if self.is_hidden(py, of, name) => not_bound_yet(name),
             Read::Everything => match self.visible_names(py, of) {
-                Some(names) => Answer::Names(names.unbind()),
+                Some(names) => Answer::Given(names.into_any().unbind()),
                 None => Answer::Known,
             },
             _ => Answer::Known,
@@ -680,7 +695,7 @@ impl Engine {
     /// The load of `id` reads `what` of the module itself.
     fn own_read(&self, py: Python<'_>, id: ModuleId, what: Read<'_>) -> Answer {
         match what {
-            Read::Name(name) if self.is_hidden(py, id, name) => Answer::Hidden,
+            Read::Name(name) if self.is_hidden(py, id, name) => not_bound_yet(name),
             Read::Everything => {
                 if let Some(recorder) = self.recorder(py, id) {
                     errors::forgive(py, recorder.get().show(py, Reflection::Looks));
@@ -760,6 +775,12 @@ impl Engine {
         folders.sort_unstable();
         folders
     }
+}
+
+fn not_bound_yet(name: &str) -> Answer {
+    Answer::Absent(format!(
+        "partially initialized module has no attribute '{name}' (most likely due to a circular import)"
+    ))
 }
 
 /// What somebody reads who looks up the attribute `name` of a module; `None` for what the import

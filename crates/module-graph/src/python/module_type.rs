@@ -1,7 +1,7 @@
 //! The type of a module whose attribute reads are seen.
 //!
-//! A heap type below CPython's own module type with one slot changed: attribute lookup tells
-//! [`reads`] before it looks. Modules keep their dict, their functions keep their
+//! A heap type below CPython's own module type with two slots changed: attribute lookup tells
+//! [`reads`] before it looks, and an assignment tells `writes` what it has done. Modules keep their dict, their functions keep their
 //! globals, and a module turned back into a plain `ModuleType` is read at plain speed again.
 //!
 //! Kept true: the type adds no instance data, so `__class__` may be assigned in both directions.
@@ -42,6 +42,10 @@ fn make(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
         ffi::PyType_Slot {
             slot: ffi::Py_tp_getattro,
             pfunc: getattro as *mut c_void,
+        },
+        ffi::PyType_Slot {
+            slot: ffi::Py_tp_setattro,
+            pfunc: setattro as *mut c_void,
         },
         ffi::PyType_Slot {
             slot: ffi::Py_tp_traverse,
@@ -103,6 +107,36 @@ unsafe extern "C" fn getattro(
             Some(lookup) => lookup(module, name),
             None => ffi::PyObject_GenericGetAttr(module, name),
         }
+    }
+}
+
+/// `tp_setattro`: stores as CPython does, or deletes if there is no value, then notes the write.
+unsafe extern "C" fn setattro(
+    module: *mut ffi::PyObject,
+    name: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+) -> c_int {
+    // SAFETY: CPython calls slots attached, with a module, a live string, and a live value or none.
+    unsafe {
+        let py = Python::assume_attached();
+        if value.is_null() {
+            reads::prepare_delete(module, name);
+        }
+        let names = ffi::PyModule_GetDict(module);
+        let before = ffi::PyDict_GetItemWithError(names, name);
+        let before = Bound::from_borrowed_ptr_or_opt(py, before).map(Bound::unbind);
+        if before.is_none() {
+            ffi::PyErr_Clear();
+        }
+        let done = match ffi::PyModule_Type.tp_setattro {
+            Some(store) => store(module, name, value),
+            None => ffi::PyObject_GenericSetAttr(module, name, value),
+        };
+        if done == 0 {
+            let value = Bound::from_borrowed_ptr_or_opt(py, value).map(Bound::unbind);
+            reads::note_write(module, name, before, value);
+        }
+        done
     }
 }
 

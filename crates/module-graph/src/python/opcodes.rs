@@ -110,6 +110,13 @@ impl Opcodes {
         })
     }
 
+    /// Whether `code` may store globals. To say no takes a look at each of its bytes, and no more.
+    pub(super) fn may_store_globals(&self, code: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let bytes = code.getattr(pyo3::intern!(code.py(), "co_code"))?;
+        let bytes = bytes.cast::<PyBytes>()?.as_bytes();
+        Ok(bytes.iter().step_by(2).any(|&it| it == self.store_global))
+    }
+
     /// The names that `code` itself looks up in its module, or may look up there, in order.
     pub(super) fn globals_loaded(&self, code: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
         let found = self.named(code, |opcode, argument| match opcode {

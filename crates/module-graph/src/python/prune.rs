@@ -58,5 +58,6 @@ impl Engine {
         self.forget_listeners(id);
         self.forget_acceptors(id);
         self.forget_cached(id);
+        self.forget_writes(py, id);
     }
 }

@@ -408,6 +408,67 @@ fn current_load<'a>() -> Option<&'a Load> {
     unsafe { CURRENT.get().as_ref() }
 }
 
+/// Notes that `name` of `module`, which was `before`, has been bound to `value`, or deleted.
+///
+/// # Safety
+///
+/// As for [`note`].
+pub(super) unsafe fn note_write(
+    module: *mut ffi::PyObject,
+    name: *mut ffi::PyObject,
+    before: Option<Py<PyAny>>,
+    value: Option<Py<PyAny>>,
+) {
+    if current_load().is_none() {
+        return;
+    }
+    // SAFETY: the caller's promise; the string is borrowed for the length of this call.
+    let name = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), name) };
+    let Ok(name) = name.cast_into::<PyString>() else {
+        return;
+    };
+    // A panic must not cross into C. A write that could not be noted is lost, and nothing else.
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        if let Some(engine) = Engine::get() {
+            engine.note_write(&name, module as usize, before, value);
+        }
+    }));
+}
+
+/// `name` of `module` is about to be deleted.
+///
+/// # Safety
+///
+/// As for [`note`].
+pub(super) unsafe fn prepare_delete(module: *mut ffi::PyObject, name: *mut ffi::PyObject) {
+    if current_load().is_none() {
+        return;
+    }
+    // SAFETY: the caller's promise; the string is borrowed for the length of this call.
+    let name = unsafe { Bound::from_borrowed_ptr(Python::assume_attached(), name) };
+    let Ok(name) = name.cast_into::<PyString>() else {
+        return;
+    };
+    // A panic must not cross into C. The name may then not be there, which CPython says.
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        if let Some(engine) = Engine::get() {
+            engine.prepare_delete(&name, module as usize);
+        }
+    }));
+}
+
+/// The name of this module is to be noted anew by the loads on this thread.
+pub(super) fn forget(module: &Bound<'_, PyModule>, name: &str) {
+    let name = intern(PyString::new(module.py(), name));
+    let what = (module.as_ptr() as usize, name.as_ptr() as usize);
+    LOADS.with_borrow(|loads| {
+        for load in loads {
+            load.recent.forget();
+            load.seen.borrow_mut().remove(&what);
+        }
+    });
+}
+
 /// Whether a load of `module` is running on this thread.
 pub(super) fn is_loading(module: ModuleId) -> bool {
     LOADS.with_borrow(|loads| loads.iter().any(|load| load.module == module))
@@ -593,13 +654,9 @@ unsafe fn note_first(module: *mut ffi::PyObject, name: *mut ffi::PyObject) -> No
             Noted::LookUp
         }
         Answer::Unknown => Noted::LookUp,
-        Answer::Names(names) => Noted::Given(names.into_ptr()),
-        Answer::Hidden => {
-            PyAttributeError::new_err(format!(
-                "partially initialized module has no attribute '{name}' (most likely due to a \
-                 circular import)"
-            ))
-            .restore(py);
+        Answer::Given(object) => Noted::Given(object.into_ptr()),
+        Answer::Absent(message) => {
+            PyAttributeError::new_err(message).restore(py);
             Noted::Raised
         }
     }

@@ -24,6 +24,7 @@ use super::{
     errors::forgive,
     splice::Reading,
     sys_modules::sys_modules,
+    writes,
 };
 use crate::{ModuleId, ModuleName};
 
@@ -33,8 +34,13 @@ pub(super) const PER_UPDATE: usize = 1_000;
 /// How many modules one new module has looked at.
 pub(super) const PER_MODULE: usize = 2;
 
-/// What was kept of a module that has gone: its object, and its code. Drop it without the lock.
-pub(super) type Released = (Py<PyModule>, [Option<Py<PyAny>>; 2], Option<Arc<Reading>>);
+/// What was kept of a module that has gone: its object, its code, and what others have written into it. Drop it without the lock.
+pub(super) type Released = (
+    Py<PyModule>,
+    [Option<Py<PyAny>>; 2],
+    Option<Arc<Reading>>,
+    Option<writes::Names>,
+);
 
 impl State {
     /// Forgets the object of a module that is loaded no more, and its code.
@@ -46,7 +52,8 @@ impl State {
         let reading = slot.reading.take();
         slot.bindings = None;
         self.forget_object(id, &object);
-        Some((object, codes, reading))
+        let written = self.writes.take_into(id);
+        Some((object, codes, reading, written))
     }
 
     /// The next modules in turn that only the engine holds.

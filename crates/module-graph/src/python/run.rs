@@ -193,6 +193,7 @@ impl Engine {
         };
         self.enter_circle(id);
         self.begin_cached(id);
+        self.begin_writes(py, id);
         let handlers = self.take_handlers(id);
         let listeners = self.state().listeners_of(id);
         let acceptors = self.state().acceptors.count(id);
@@ -211,6 +212,7 @@ impl Engine {
         if !(self.is_entry(id) && self.take_seal()) {
             self.end_load(py);
         }
+        self.end_writes(py, id, ran.is_ok());
         self.replace_handlers(py, id, handlers, ran.is_ok());
         self.replace_listeners(id, &listeners, ran.is_ok());
         self.replace_acceptors(id, acceptors, ran.is_ok());
@@ -241,7 +243,10 @@ impl Engine {
                     slot.executed.extend(executed);
                     slot.looked_into.extend(looked_into);
                 }
-                state.order_changed |= last_steps.is_none_or(|last| last != state.graph.steps(id));
+                if last_steps.is_none_or(|last| last != state.graph.steps(id)) {
+                    state.order_changed = true;
+                    state.writes.forget_order();
+                }
                 for reader in told {
                     // It has seen of this run what a cold start would show it.
                     let load = state.graph.load(reader);
@@ -367,9 +372,12 @@ impl Engine {
         };
         stale.retain(|name| !recorded.all.contains(name) && !new.global.contains(name));
         self.place_submodules(id, module, recorder.get(), &recorded.all, &stale)?;
+        let aside = self.set_writes_aside(id, &before, &namespace, &recorded.all, &new.global)?;
+        stale.retain(|name| !aside.left.contains(name));
         let in_place = self.in_place(py);
         let changes = before.compare(&stale, &in_place)?;
         drop(in_place);
+        self.put_writes_back(id, &namespace, &aside)?;
         {
             let mut state = self.state();
             state.in_place.extend(changes.in_place);
@@ -378,6 +386,7 @@ impl Engine {
             }
         }
         let mut changed = changes.names;
+        changed.extend(aside.given_up);
         changed.append(&mut self.state().slots[id.index()].kept);
         if let Some(partial) = partial {
             code = self.end_partial(id, partial, &code, &changed)?;
@@ -640,8 +649,18 @@ impl Engine {
         py: Python<'py>,
         id: ModuleId,
     ) -> Option<Bound<'py, PyDict>> {
+        self.module(py, id).map(|module| module.dict())
+    }
+
+    /// The module's object, if it is loaded.
+    pub(super) fn module<'py>(
+        &self,
+        py: Python<'py>,
+        id: ModuleId,
+    ) -> Option<Bound<'py, PyModule>> {
         let state = self.state();
-        Some(state.slots[id.index()].object.as_ref()?.bind(py).dict())
+        let object = state.slots[id.index()].object.as_ref()?;
+        Some(object.bind(py).clone())
     }
 }
 

@@ -296,7 +296,8 @@ fn changed_so_far(
     let (module, name) = {
         let state = engine.state();
         let name = match state.graph.read_of(output)? {
-            Read::Order | Read::Module => return Some(false),
+            // What it has written so far has been told.
+            Read::Order | Read::Module | Read::Written(_) => return Some(false),
             Read::Everything | Read::Code(_) => return None,
             Read::Name(name) => name.to_owned(),
         };

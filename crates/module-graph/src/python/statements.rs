@@ -109,6 +109,7 @@ impl State {
             || self.listeners.any_of(id)
             || self.acceptors.count(id) > 0
             || self.has_cached_functions(id)
+            || self.writes.any_by(id)
     }
 
     fn inputs_of(&self, reads: &[NodeId]) -> Vec<Input> {
@@ -505,7 +506,7 @@ fn names_read(
     for (module, read) in state.graph.reads(reader) {
         match read {
             _ if module != of => {}
-            Read::Order | Read::Module => {}
+            Read::Order | Read::Module | Read::Written(_) => {}
             Read::Name(name) => {
                 names.insert(name.to_owned());
             }
