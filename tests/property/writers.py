@@ -33,11 +33,11 @@ class Writers:
         return self.random.choice(self.SETTINGS), self.random.choice(["I1", "I2", "I3", "I4"])
 
     def read(self, by):
-        """Everything is read so that it may be absent: a world that does not run shows nothing. Functions
-        of settings, and `dir`, show what the last writer has left, and so only readers use them."""
+        """Everything is read so that it may be absent: a world that does not run shows nothing. `dir`
+        shows what the last writer has left, and so only readers use it."""
         module, name = self.setting()
         if by in self.WRITERS:
-            return f"getattr({module}, '{name}', -1)"
+            return self.random.choice([f"getattr({module}, '{name}', -1)", "s1.get()"])
         return self.random.choice([
             f"getattr({module}, '{name}', -1)",
             f"{module}.get()",
@@ -63,6 +63,7 @@ class Writers:
             f"{module}.{name} = {value}",
             f"setattr({module}, '{name}', {value})",
             f"{module}.set({value} + 1000)",
+            f"{module}.add({value} + 1000)",
             f"if hasattr({module}, '{name}'): del {module}.{name}",
             f"{module}.{name} = getattr({module}, '{name}', 0) + 1",
         ])
@@ -98,7 +99,8 @@ class Writers:
                 lines.insert(len(lines) // 2, self.broken[name])
             if name in self.SETTINGS:
                 functions = "def get(): return globals().get('I1', 0)" if name == "s0" else "def get(): return I2"
-                lines = ["I1 = I2 = 0", functions, "def set(x):\n    global I2\n    I2 = x", *lines]
+                lines = ["I1 = I2 = 0", functions, "def set(x):\n    global I2\n    I2 = x",
+                         "def add(x):\n    global I2\n    I2 += x", *lines]
             elif name != "main":
                 lines = ["import s0, s1", "I1 = 0", *lines]
             found[f"{name}.py"] = "\n".join(lines) + "\n"

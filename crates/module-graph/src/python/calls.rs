@@ -61,7 +61,7 @@ impl Engine {
             state.graph.read(reader, of, Read::Code(&unit));
         }
         drop(state);
-        self.may_write_globals(reader, first, code)
+        self.may_touch_globals(reader, first, code)
     }
 }
 

@@ -372,7 +372,8 @@ impl Engine {
         };
         stale.retain(|name| !recorded.all.contains(name) && !new.global.contains(name));
         self.place_submodules(id, module, recorder.get(), &recorded.all, &stale)?;
-        let aside = self.set_writes_aside(id, &before, &namespace, &recorded.all, &new.global)?;
+        let own = &recorded.all;
+        let aside = self.set_writes_aside(id, &before, &namespace, own, &new.global, &code)?;
         stale.retain(|name| !aside.left.contains(name));
         let in_place = self.in_place(py);
         let changes = before.compare(&stale, &in_place)?;

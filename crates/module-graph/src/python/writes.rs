@@ -21,7 +21,7 @@ use super::{
     equality, errors,
     namespace::{Snapshot, is_special, is_submodule},
     opcodes::{Opcodes, Store},
-    reads,
+    reads, threads, units,
 };
 use crate::{ModuleId, Read};
 
@@ -34,6 +34,8 @@ pub(super) struct Writes {
     names: FxHashMap<ModuleId, Names>,
     /// Globals that functions may write which a load has called, with what they were before.
     globals: Vec<(ModuleId, Place, Value)>,
+    /// What modules show to one that runs, and to others only meanwhile.
+    shown: Vec<(ModuleId, Place)>,
     /// The order of a cold start, if it has been asked for since it changed.
     order: Option<ColdOrder>,
 }
@@ -120,8 +122,11 @@ impl Writes {
         value: Value,
     ) -> Option<Value> {
         let names = self.names.entry(of).or_default();
+        // A function may have written it before, and then this was there.
+        let mut globals = self.globals.iter_mut();
+        let first = globals.find(|(_, place, _)| place.0 == of && place.1 == name);
         let written = names.entry(name).or_insert_with(|| Written {
-            own: before,
+            own: first.map_or(before, |(.., first)| first.take()),
             layers: Vec::new(),
         });
         if let Some(layer) = written.layers.iter_mut().find(|it| it.by == writer) {
@@ -135,6 +140,14 @@ impl Writes {
             is_current: true,
         });
         None
+    }
+
+    /// A function that `writer` calls may write there. The first time counts.
+    fn note_global(&mut self, writer: ModuleId, place: Place, before: Value) {
+        let is_known = |(by, at, _): &(ModuleId, Place, Value)| *by == writer && *at == place;
+        if !self.globals.iter().any(is_known) {
+            self.globals.push((writer, place, before));
+        }
     }
 
     /// Puts the layers of a name into the order in which a cold start would write them.
@@ -155,6 +168,14 @@ impl Written {
         match layers.checked_sub(1) {
             Some(last) => &self.layers[last].value,
             None => &self.own,
+        }
+    }
+
+    /// A run of `writer` begins: what it has written last time is not there for it.
+    fn begin_run(&mut self, py: Python<'_>, writer: ModuleId) {
+        for layer in self.layers.iter_mut().filter(|it| it.by == writer) {
+            layer.before = Some(clone(py, layer.value.as_ref()));
+            layer.is_current = false;
         }
     }
 
@@ -197,17 +218,9 @@ impl State {
         of: ModuleId,
         name: &str,
     ) -> Option<Answer> {
-        self.work_out_order();
+        let layers = self.visible(reader, of, name)?;
         let written = self.writes.get(of, name)?;
         let place = self.place(of, name);
-        let sees = |layer: &Layer| {
-            if layer.by == reader {
-                layer.is_current
-            } else {
-                self.sees(reader, layer, &place)
-            }
-        };
-        let layers = written.layers.iter().rposition(sees).map_or(0, |at| at + 1);
         let writer = layers.checked_sub(1).map(|last| written.layers[last].by);
         let answer = if layers == written.layers.len() {
             Answer::Known
@@ -223,6 +236,22 @@ impl State {
             Some(writer) => self.graph.read(reader, writer, Read::Written(&place)),
         }
         Some(answer)
+    }
+
+    /// How many layers there are for `reader`, from below.
+    fn visible(&mut self, reader: ModuleId, of: ModuleId, name: &str) -> Option<usize> {
+        self.work_out_order();
+        let written = self.writes.get(of, name)?;
+        let place = self.place(of, name);
+        let sees = |layer: &Layer| {
+            if layer.by == reader {
+                layer.is_current
+            } else {
+                self.sees(reader, layer, &place)
+            }
+        };
+        let last = written.layers.iter().rposition(sees);
+        Some(last.map_or(0, |last| last + 1))
     }
 
     /// Whether a cold start would have written the layer before `reader` reads it.
@@ -308,10 +337,16 @@ impl State {
         let mut outputs: Vec<_> = layers.map(|it| (it.by, Read::Written(&place))).collect();
         outputs.extend([(*of, Read::Name(name)), (*of, Read::Everything)]);
         for (owner, read) in outputs {
-            for reader in self.graph.readers(owner, read) {
-                if reader != writer && self.comes_before(writer, reader) {
-                    self.graph.invalidate_reader(reader, owner, read);
-                }
+            self.tell_later_readers(writer, owner, read);
+        }
+    }
+
+    /// Tells who has read this and may see what `writer` writes.
+    fn tell_later_readers(&mut self, writer: ModuleId, of: ModuleId, what: Read<'_>) {
+        self.work_out_order();
+        for reader in self.graph.readers(of, what) {
+            if reader != writer && self.comes_before(writer, reader) {
+                self.graph.invalidate_reader(reader, of, what);
             }
         }
     }
@@ -385,50 +420,82 @@ impl Engine {
         // While the program starts, who has read the name before has read what a start shows.
         if differs && is_rerun {
             self.state().tell_of_write(writer, &place, is_new);
-            self.tell_executors_of(py, &place);
+            self.tell_executors_of(py, writer, &place);
         }
     }
 
-    /// Tells who has executed functions of the module that load this global.
-    fn tell_executors_of(&self, py: Python<'_>, (of, name): &Place) {
-        let code = {
+    /// Tells who has executed functions of the module that load this global, which `writer` has bound.
+    fn tell_executors_of(&self, py: Python<'_>, writer: ModuleId, (of, name): &Place) {
+        let (code, executed) = {
             let state = self.state();
             let code = state.slots[of.index()].code.as_ref();
-            code.map(|code| code.clone_ref(py))
+            let code = code.map(|code| code.clone_ref(py));
+            (code, state.graph.executed_codes(*of))
         };
-        if let Some(code) = code {
-            let code = code.bind(py);
-            let told = self.tell_executors(*of, code, code, std::slice::from_ref(name));
-            errors::forgive(py, told);
+        let Some(code) = code else { return };
+        let code = code.bind(py);
+        let changed = FxHashSet::from_iter([name.as_str()]);
+        let units = units::changed(&executed, code, code, &changed);
+        let units = errors::forgive(py, units).unwrap_or_default();
+        let mut state = self.state();
+        for unit in units {
+            state.tell_later_readers(writer, *of, Read::Code(&unit));
         }
     }
 
-    /// The load of `writer` is about to call this code of `of` for the first time.
-    pub(super) fn may_write_globals(
+    /// The load of `reader` is about to call this code of `of` for the first time. Globals of `of` that
+    /// it loads or stores are accessed without anybody seeing that: they have to be what they would be
+    /// at a cold start, and what becomes of those that it stores is looked at later.
+    pub(super) fn may_touch_globals(
         &self,
-        writer: ModuleId,
+        reader: ModuleId,
         of: ModuleId,
         code: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let py = code.py();
         let opcodes = Opcodes::of_interpreter(py)?;
+        let is_written = self.state().writes.names.contains_key(&of);
+        if is_written {
+            for name in opcodes.globals_loaded(code)? {
+                self.show_to(py, reader, (of, name.clone()))?;
+                // Noted as read, too.
+                let answer = self.state().reads_written(py, reader, of, &name);
+                drop(answer);
+            }
+        }
         if !opcodes.may_store_globals(code)? {
             return Ok(());
         }
-        let Some(namespace) = self.namespace(py, of) else {
-            return Ok(());
-        };
         for (store, name) in opcodes.stores(code)? {
             if store == Store::Global {
-                let before = namespace.get_item(&name)?.map(Bound::unbind);
-                let mut state = self.state();
-                let is_known = |(by, place, _): &(ModuleId, Place, Value)| {
-                    *by == writer && place.0 == of && place.1 == name
-                };
-                if !state.writes.globals.iter().any(is_known) {
-                    state.writes.globals.push((writer, (of, name), before));
-                }
+                self.show_to(py, reader, (of, name.clone()))?;
+                let before = self.value_at(py, &(of, name.clone()));
+                self.state().writes.note_global(reader, (of, name), before);
             }
+        }
+        Ok(())
+    }
+
+    /// Gives the module what a cold start would show `reader`, until the run of that is over.
+    fn show_to(&self, py: Python<'_>, reader: ModuleId, place: Place) -> PyResult<()> {
+        let Some(namespace) = self.namespace(py, place.0) else {
+            return Ok(());
+        };
+        self.note_global_writes(py, |_, at| *at == place);
+        let value = {
+            let mut state = self.state();
+            if !state.has_rerun {
+                return Ok(());
+            }
+            let Some(layers) = state.visible(reader, place.0, &place.1) else {
+                return Ok(());
+            };
+            let written = state.writes.get(place.0, &place.1);
+            written.and_then(|written| clone(py, written.value(layers).as_ref()))
+        };
+        if value.is_some() || threads::is_alone(py) {
+            set(&namespace, &place.1, value)?;
+            self.state().writes.shown.push((reader, place));
         }
         Ok(())
     }
@@ -471,11 +538,8 @@ impl Engine {
     pub(super) fn begin_writes(&self, py: Python<'_>, id: ModuleId) {
         let mut state = self.state();
         for place in state.writes.places_of(id) {
-            let written = state.writes.get_mut(&place);
-            let layers = written.into_iter().flat_map(|it| &mut it.layers);
-            for layer in layers.filter(|layer| layer.by == id) {
-                layer.before = Some(clone(py, layer.value.as_ref()));
-                layer.is_current = false;
+            if let Some(written) = state.writes.get_mut(&place) {
+                written.begin_run(py, id);
             }
         }
     }
@@ -496,6 +560,17 @@ impl Engine {
         drop(ended);
         self.take_as_it_is(py, id);
         self.end_layers(py, id, succeeded);
+        let shown = {
+            let mut state = self.state();
+            let shown = state
+                .writes
+                .shown
+                .extract_if(.., |(reader, _)| *reader == id);
+            shown.collect::<Vec<_>>()
+        };
+        for (_, place) in shown {
+            self.show(py, &place);
+        }
     }
 
     /// What nobody has seen being written (`vars(module)["X"] = 5`) is the last one's.
@@ -540,7 +615,7 @@ impl Engine {
             drop(left);
             self.show(py, &place);
             if differs {
-                self.tell_executors_of(py, &place);
+                self.tell_executors_of(py, id, &place);
             }
         }
     }
@@ -551,23 +626,11 @@ impl Engine {
         let (Some(writer), Ok(text)) = (reads::current(), name.to_str()) else {
             return;
         };
-        let py = name.py();
-        let (of, answer) = {
-            let mut state = self.state();
-            let Some(of) = state.module_at(module) else {
-                return;
-            };
-            (of, state.reads_written(py, writer, of, text))
-        };
-        let (Some(answer), Some(namespace)) = (answer, self.namespace(py, of)) else {
-            return;
-        };
-        let value = match answer {
-            Answer::Given(value) => Some(value),
-            Answer::Absent(_) => None,
-            Answer::Known | Answer::Unknown => return,
-        };
-        errors::forgive(py, set(&namespace, text, value));
+        let of = self.state().module_at(module);
+        if let Some(of) = of.filter(|&of| of != writer) {
+            let py = name.py();
+            errors::forgive(py, self.show_to(py, writer, (of, text.to_owned())));
+        }
     }
 
     /// Gives the module what is on top.
@@ -609,14 +672,21 @@ impl Engine {
         namespace: &Bound<'_, PyDict>,
         recorded: &FxHashSet<String>,
         globals: &FxHashSet<String>,
+        code: &Bound<'_, PyAny>,
     ) -> PyResult<Aside> {
         let py = namespace.py();
+        let written = self.written_into(py, id);
+        if written.is_empty() {
+            return Ok(Aside::default());
+        }
+        let stores = Opcodes::of_interpreter(py)?.stores(code)?;
+        let binds = |name: &String| stores.iter().any(|(_, stored)| stored == name);
         let mut aside = Aside::default();
-        for (name, own, shown) in self.written_into(py, id) {
+        for (name, own, shown) in written {
             let now = namespace.get_item(&name)?.map(Bound::unbind);
             let is_global = globals.contains(&name);
-            if recorded.contains(&name) || is_global && !is_identical(now.as_ref(), shown.as_ref())
-            {
+            let is_rebound = || binds(&name) || !is_identical(now.as_ref(), shown.as_ref());
+            if recorded.contains(&name) || is_global && is_rebound() {
                 set(before.names(), &name, own)?;
                 aside.bound.push(name);
                 continue;
