@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod args;
+mod choice;
 pub mod command;
 pub mod config;
 mod ctrl_c;

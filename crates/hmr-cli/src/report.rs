@@ -21,7 +21,7 @@ use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*};
 
 pub use self::style::Style;
 use self::{line::Line, names::Names, summary::Summary};
-use crate::{HMR_FAILED, OK, PROGRAM_FAILED, config::Config, events::Events};
+use crate::{HMR_FAILED, OK, PROGRAM_FAILED, config::Config, events::Events, settings::OnError};
 
 /// As wide as what stands before a line's text.
 const MARGIN: &str = "               ";
@@ -40,6 +40,8 @@ pub struct Reporter {
     /// Say why each module ran.
     why: bool,
     style: Style,
+    /// What `hmr` does when something has failed.
+    on_error: OnError,
     /// Where other programs are told the same.
     events: Option<Events>,
     summary: Mutex<Summary>,
@@ -54,13 +56,15 @@ impl Reporter {
     pub fn new(config: &Config) -> Result<Self> {
         let events = config.events.as_deref().map(Events::open).transpose()?;
         let plain = Self::plain(&config.entry, &config.folder);
+        let settings = &config.resolved.settings;
         if let Some(events) = &events {
             events.start(&plain.program);
         }
         Ok(Self {
-            quiet: config.quiet,
-            timings: config.timings,
-            why: config.why,
+            quiet: settings.quiet,
+            timings: settings.timings,
+            why: settings.why,
+            on_error: settings.on_error,
             style: config.style,
             events,
             ..plain
@@ -80,6 +84,7 @@ impl Reporter {
             timings: false,
             why: false,
             style: Style::of_stderr(),
+            on_error: OnError::Keep,
             events: None,
             summary: Mutex::new(Summary::new()),
         }
@@ -96,9 +101,10 @@ impl Reporter {
             .filter(|failure| !failure.interrupted)
         {
             self.line(&format!(
-                "{} failed ({}); waiting for a fix",
+                "{} failed ({}); {}",
                 self.names.module(&failure.module),
-                failure.exception
+                failure.exception,
+                self.after_failure("waiting for a fix"),
             ));
         }
     }
@@ -124,7 +130,7 @@ impl Reporter {
             names: &self.names,
             style: self.style,
             timings: self.timings,
-            state,
+            state: self.after_failure(state),
         };
         let why = if self.why {
             why::lines(update, &self.names)
@@ -133,6 +139,14 @@ impl Reporter {
         };
         self.lines(&line.of(update), &why);
         self.exit(update);
+    }
+
+    /// What comes after a failure, if it is not the end.
+    fn after_failure<'a>(&self, state: &'a str) -> &'a str {
+        match self.on_error {
+            OnError::Keep => state,
+            OnError::Exit => "ending, as on-error says",
+        }
     }
 
     /// Says that the entry, run again after a save of `files`, goes on running.

@@ -123,7 +123,9 @@ fn receive(watcher: &Watcher, reloads: &Reloads, mut waker: Waker, interrupt: &I
             return;
         }
         if let Some(batch) = batch {
-            reloads.saves.add(files_of(&batch, reloads.engine));
+            let mut files = files_of(&batch, reloads.engine);
+            files.retain(|file| !reloads.choice.excludes(file));
+            reloads.saves.add(files);
             waker.wake();
             pause = None;
         }

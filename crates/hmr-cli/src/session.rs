@@ -16,7 +16,8 @@ use hmr_module_graph::{
 use pyo3::prelude::*;
 
 use crate::{
-    OK,
+    OK, PROGRAM_FAILED,
+    choice::Choice,
     config::Config,
     ctrl_c,
     interrupt::Interrupt,
@@ -52,19 +53,21 @@ impl Session {
     pub fn start(py: Python<'_>, config: Config) -> Result<Self> {
         let roots = Roots::new(py, config.roots.clone())?;
         let engine = Engine::install(py, roots)?;
-        engine.set_granularity(config.granularity);
-        engine.set_explains(config.why);
-        engine.set_color(config.style == Style::Colored);
-        let code_readers = config.settings.code_readers.iter().cloned();
-        engine.set_rules(Rules::default().with_code_readers(code_readers));
+        let choice = Arc::new(Choice::new(&config.resolved, &config.roots)?);
+        choose(engine, &config, &choice);
         let folder = config
             .folder
             .canonicalize()
             .unwrap_or_else(|_| config.folder.clone());
         let entry = config.entry.to_string();
-        let watching = without_signals(py, || py.detach(|| Watching::start(folder, &entry)))??;
+        let watching = without_signals(py, || {
+            py.detach(|| Watching::start(folder, &entry, Arc::clone(&choice)))
+        })??;
         let reporter = Reporter::new(&config)?;
-        let reloads = Arc::new(Reloads::new(engine, reporter, watching));
+        for warning in &config.resolved.warnings {
+            reporter.warning(warning);
+        }
+        let reloads = Arc::new(Reloads::new(engine, reporter, watching, choice));
         Ok(Self {
             config,
             reloads,
@@ -184,6 +187,9 @@ impl Session {
         } else {
             self.reloads.reporter.retry(update);
         }
+        if self.reloads.have_failed(update) {
+            return Some(PROGRAM_FAILED);
+        }
         let exit = update.exit.as_ref();
         let is_success = exit.is_none_or(|exit| exit.status == 0);
         if !is_restart && is_success && has_run_well(update) {
@@ -191,6 +197,20 @@ impl Session {
         }
         is_interrupted.then_some(INTERRUPTED)
     }
+}
+
+/// Tells the engine what the settings say of reloads.
+fn choose(engine: &'static Engine, config: &Config, choice: &Arc<Choice>) {
+    let settings = &config.resolved.settings;
+    engine.set_granularity(settings.granularity);
+    engine.set_patching(settings.patching);
+    engine.set_equality(settings.equality);
+    engine.set_explains(settings.why);
+    engine.set_color(config.style == Style::Colored);
+    let code_readers = settings.code_readers.iter().cloned();
+    engine.set_rules(Rules::default().with_code_readers(code_readers));
+    let choice = Arc::clone(choice);
+    engine.include(move |file| choice.includes(file));
 }
 
 /// How much a person is told of a run.

@@ -368,7 +368,7 @@ impl Engine {
         stale.retain(|name| !recorded.all.contains(name) && !new.global.contains(name));
         self.place_submodules(id, module, recorder.get(), &recorded.all, &stale)?;
         let in_place = self.in_place(py);
-        let changes = before.compare(&stale, &in_place)?;
+        let changes = before.compare(&stale, &in_place, self.equality())?;
         drop(in_place);
         {
             let mut state = self.state();
