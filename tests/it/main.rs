@@ -35,6 +35,8 @@ mod files;
 mod graph;
 mod identity;
 mod imports;
+#[cfg(unix)]
+mod keys;
 mod layout;
 mod manual;
 mod modules;

@@ -6,7 +6,10 @@ use anyhow::{Context as _, Result};
 use hmr_module_graph::Update;
 use hmr_watcher::{Builder, Choice as Backend, Debounce, Filter, Globs, Watcher};
 
-use crate::settings::{OnError, Resolved, Settings, escape};
+use crate::{
+    keys,
+    settings::{OnError, Resolved, Settings, escape},
+};
 
 /// What `include`, `exclude` and their neighbours say, ready to be asked about paths.
 #[derive(Debug)]
@@ -53,6 +56,11 @@ impl Choice {
     pub(crate) fn ends_with(&self, update: &Update) -> bool {
         let has_failed = update.failures.iter().any(|failure| !failure.interrupted);
         self.settings.on_error == OnError::Exit && has_failed
+    }
+
+    /// Whether keys may be taken.
+    pub(crate) fn takes_keys(&self) -> bool {
+        self.settings.keys && keys::is_interactive()
     }
 
     /// Watches `folder`. The entry counts whatever its name is: scripts often have no ending.

@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::unwrap_used)]
 
+mod afresh;
 pub mod api;
 pub mod args;
 mod choice;
@@ -14,6 +15,7 @@ mod events;
 pub mod graph;
 pub mod interpreter;
 mod interrupt;
+mod keys;
 mod listeners;
 pub mod manual;
 mod reload;
@@ -23,12 +25,15 @@ mod running;
 mod saves;
 pub mod session;
 pub mod settings;
+#[cfg(unix)]
+mod terminal;
 mod termination;
 mod wake;
 mod watching;
 
 use std::{ffi::OsString, io::Write as _};
 
+use hmr_module_graph::python::forgive;
 use pyo3::prelude::*;
 
 use command::Command;
@@ -62,7 +67,10 @@ pub fn run_in_wheel(py: Python<'_>, arguments: impl IntoIterator<Item = OsString
                 "this hmr belongs to one Python and runs programs with that: call the hmr of another environment instead of using --python"
             ))
         }
-        Ok(command) => run_command(py, command),
+        Ok(command) => {
+            forgive(py, afresh::began_as_python(py));
+            run_command(py, command)
+        }
         Err(error) => report::usage(&error),
     }
 }

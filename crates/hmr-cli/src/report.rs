@@ -2,6 +2,7 @@
 
 mod line;
 mod names;
+mod page;
 mod style;
 mod summary;
 mod why;
@@ -21,7 +22,13 @@ use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*};
 
 pub use self::style::Style;
 use self::{line::Line, names::Names, summary::Summary};
-use crate::{HMR_FAILED, OK, PROGRAM_FAILED, config::Config, events::Events, settings::OnError};
+use crate::{
+    HMR_FAILED, OK, PROGRAM_FAILED,
+    config::Config,
+    events::Events,
+    keys::{self, Key},
+    settings::OnError,
+};
 
 /// As wide as what stands before a line's text.
 const MARGIN: &str = "               ";
@@ -45,6 +52,8 @@ pub struct Reporter {
     /// Where other programs are told the same.
     events: Option<Events>,
     summary: Mutex<Summary>,
+    /// The last reload.
+    last: Mutex<Option<Update>>,
 }
 
 impl Reporter {
@@ -87,6 +96,7 @@ impl Reporter {
             on_error: OnError::Keep,
             events: None,
             summary: Mutex::new(Summary::new()),
+            last: Mutex::default(),
         }
     }
 
@@ -126,19 +136,25 @@ impl Reporter {
         }
         self.tell(|events| events.reload(update));
         self.summary().add(update);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(update.clone());
+        let line = self.line_of(update, state);
+        let why = if self.why {
+            why::lines(update, &self.names)
+        } else {
+            Vec::new()
+        };
+        self.lines(&line, &why);
+        self.exit(update);
+    }
+
+    fn line_of(&self, update: &Update, state: &str) -> String {
         let line = Line {
             names: &self.names,
             style: self.style,
             timings: self.timings,
             state: self.after_failure(state),
         };
-        let why = if self.why {
-            why::lines(update, &self.names)
-        } else {
-            Vec::new()
-        };
-        self.lines(&line.of(update), &why);
-        self.exit(update);
+        line.of(update)
     }
 
     /// What comes after a failure, if it is not the end.
@@ -172,6 +188,53 @@ impl Reporter {
     pub fn warning(&self, text: &str) {
         self.tell(|events| events.warning(text));
         self.line(&self.style.warn(&format!("warning: {text}")));
+    }
+
+    /// Says something that is no news of the program.
+    pub(crate) fn note(&self, text: &str) {
+        self.line(&self.style.dim(text));
+    }
+
+    /// An empty line that a person wants.
+    pub(crate) fn gap() {
+        write("\n");
+    }
+
+    /// Clears the terminal, and what has scrolled out of it.
+    pub(crate) fn clear() {
+        write("\x1b[2J\x1b[3J\x1b[H");
+    }
+
+    /// Lists the keys.
+    pub(crate) fn keys(&self) {
+        let line = |(letter, _, text): &(char, Key, &str)| format!("{letter}  {text}");
+        let keys: Vec<_> = keys::ALL.iter().map(line).collect();
+        self.answer("keys, while the program does not run:", &keys);
+    }
+
+    /// Says why the last reload ran what it ran.
+    pub(crate) fn why_last(&self) {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            None => self.answer("nothing has been reloaded yet", &[]),
+            Some(update) => {
+                let line = self.line_of(update, "still on the last good state");
+                self.answer(&line, &why::lines(update, &self.names));
+            }
+        }
+    }
+
+    /// Writes a graph as a page for a browser, and says where.
+    pub(crate) fn graph(&self, page: &str) {
+        match page::write(&self.names.label, page) {
+            Ok(path) => self.answer(&format!("the graph is in {}", path.display()), &[]),
+            Err(error) => self.warning(&format!("cannot write the graph: {error}")),
+        }
+    }
+
+    /// What a person has asked for, who may have asked for quiet as well.
+    fn answer(&self, text: &str, more: &[String]) {
+        write(&self.of_lines(text, more));
     }
 
     /// Says what the session came to.
@@ -221,12 +284,16 @@ impl Reporter {
     /// A line, and others below it that belong to it.
     fn lines(&self, text: &str, more: &[String]) {
         if !self.quiet {
-            let now = jiff::ZonedDateTime::now().strftime("%H:%M:%S").to_string();
-            let (hmr, now) = (self.style.name("hmr"), self.style.dim(&now));
-            let more = more.iter().map(|line| format!("{MARGIN}{line}\n"));
-            let more: String = more.collect();
-            write(&format!("{hmr}  {now}  {text}\n{more}"));
+            write(&self.of_lines(text, more));
         }
+    }
+
+    fn of_lines(&self, text: &str, more: &[String]) -> String {
+        let now = jiff::ZonedDateTime::now().strftime("%H:%M:%S").to_string();
+        let (hmr, now) = (self.style.name("hmr"), self.style.dim(&now));
+        let more = more.iter().map(|line| format!("{MARGIN}{line}\n"));
+        let more: String = more.collect();
+        format!("{hmr}  {now}  {text}\n{more}")
     }
 }
 

@@ -9,7 +9,7 @@ use std::{cell::Cell, path::PathBuf, sync::Arc};
 
 use anyhow::Result;
 use hmr_module_graph::{
-    ModuleName, Update,
+    ModuleGraph, ModuleName, Update,
     plan::Rules,
     python::{Engine, Roots, forgive},
 };
@@ -17,14 +17,16 @@ use pyo3::prelude::*;
 
 use crate::{
     OK, PROGRAM_FAILED,
+    afresh::Beginning,
     choice::Choice,
     config::Config,
     ctrl_c,
     interrupt::Interrupt,
+    keys::Key,
     reload::{Reloads, flush_output},
     report::{self, Reporter, Style},
     restart,
-    saves::Receiver,
+    saves::{News, Receiver},
     termination,
     wake::without_signals,
     watching::Watching,
@@ -39,6 +41,10 @@ pub struct Session {
     reloads: Arc<Reloads>,
     /// A run of the program has come to its end: it is none that goes on until somebody ends it.
     has_ended: Cell<bool>,
+    /// What the process was begun with.
+    beginning: Beginning,
+    /// The process is to be begun anew when this session has ended.
+    begins_anew: Cell<bool>,
     /// How often Ctrl-C had been pressed when the last run was looked at.
     presses: Cell<usize>,
 }
@@ -72,6 +78,8 @@ impl Session {
             config,
             reloads,
             has_ended: Cell::new(false),
+            beginning: Beginning::remember(),
+            begins_anew: Cell::new(false),
             presses: Cell::new(0),
         })
     }
@@ -96,6 +104,10 @@ impl Session {
         receiver.stop(py);
         if termination::is_asked() {
             termination::end(py, true)?;
+        }
+        if self.begins_anew.get() {
+            forgive(py, termination::run_hooks(py));
+            return self.beginning.again();
         }
         status
     }
@@ -132,7 +144,11 @@ impl Session {
             }
             let files = if late.is_empty() {
                 match receiver.next(py) {
-                    Ok(files) => engine.news(files),
+                    Ok(News::Saves(files)) => engine.news(files),
+                    Ok(News::Key(key)) => match self.press(py, key) {
+                        Some(status) => return Ok(status),
+                        None => continue,
+                    },
                     Err(error) => return Ok(report::end(py, &error)),
                 }
             } else {
@@ -152,6 +168,31 @@ impl Session {
         let presses = ctrl_c::presses();
         let update = self.reloads.reload_idle(py, files);
         self.end_of_run(py, &update, Shown::All, presses)
+    }
+
+    /// Does what a key asks for. Returns the status if `hmr` is to end.
+    fn press(&self, py: Python<'_>, key: Key) -> Option<u8> {
+        let Reloads {
+            engine, reporter, ..
+        } = &*self.reloads;
+        match key {
+            Key::Rerun => {
+                let presses = ctrl_c::presses();
+                let run = || engine.run_entry_for_person(py);
+                let update = self.reloads.running.during(Vec::new(), run);
+                return self.end_of_run(py, &update, Shown::All, presses);
+            }
+            Key::Restart => {
+                self.begins_anew.set(true);
+                return Some(OK);
+            }
+            Key::Clear => Reporter::clear(),
+            Key::Why => reporter.why_last(),
+            Key::Graph => reporter.graph(&engine.with_graph(ModuleGraph::to_html)),
+            Key::Help => reporter.keys(),
+            Key::Quit => return Some(OK),
+        }
+        None
     }
 
     /// The entry does not run any more: shows what it did. Returns the status if `hmr` is to end too:
@@ -205,7 +246,7 @@ fn choose(engine: &'static Engine, config: &Config, choice: &Arc<Choice>) {
     engine.set_granularity(settings.granularity);
     engine.set_patching(settings.patching);
     engine.set_equality(settings.equality);
-    engine.set_explains(settings.why);
+    engine.set_explains(settings.why || choice.takes_keys());
     engine.set_color(config.style == Style::Colored);
     let code_readers = settings.code_readers.iter().cloned();
     engine.set_rules(Rules::default().with_code_readers(code_readers));
