@@ -18,6 +18,7 @@ mod interrupt;
 mod keys;
 mod listeners;
 pub mod manual;
+mod progress;
 mod reload;
 pub mod report;
 mod restart;

@@ -23,6 +23,7 @@ use crate::{
     ctrl_c,
     interrupt::Interrupt,
     keys::Key,
+    progress,
     reload::{Reloads, flush_output},
     report::{self, Reporter, Style},
     restart,
@@ -66,9 +67,16 @@ impl Session {
             .canonicalize()
             .unwrap_or_else(|_| config.folder.clone());
         let entry = config.entry.to_string();
-        let watching = without_signals(py, || {
-            py.detach(|| Watching::start(folder, &entry, Arc::clone(&choice)))
-        })??;
+        let start = || {
+            let text = format!("hmr  looking through {}", folder.display());
+            let scan = || Watching::start(folder.clone(), &entry, Arc::clone(&choice));
+            if config.resolved.settings.quiet {
+                scan()
+            } else {
+                progress::during(&text, scan)
+            }
+        };
+        let watching = without_signals(py, || py.detach(start))??;
         let reporter = Reporter::new(&config)?;
         for warning in &config.resolved.warnings {
             reporter.warning(warning);
