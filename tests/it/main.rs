@@ -43,6 +43,7 @@ mod modules;
 mod names;
 mod namespaces;
 mod packages;
+mod page;
 mod patching;
 mod paths;
 mod process;
