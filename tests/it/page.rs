@@ -1,6 +1,6 @@
 //! The page of `hmr graph --format html`, as a real browser shows it.
 //!
-//! Without a browser the test says so and passes; where `CI` is set it has to have one.
+//! Without a browser the test says so and passes; on Linux, where `CI` is set, it has to have one.
 
 use std::process::{Command, Stdio};
 
@@ -34,6 +34,7 @@ const turn = () => new Promise((done) => addEventListener('hashchange', () => se
 })();
 </script>";
 
+#[expect(clippy::print_stderr, reason = "a test that is left out has to say so")]
 fn browser() -> Option<&'static str> {
     let found = BROWSERS.into_iter().find(|name| {
         let mut asked = Command::new(name);
@@ -44,7 +45,7 @@ fn browser() -> Option<&'static str> {
         asked.status().is_ok_and(|status| status.success())
     });
     assert!(
-        found.is_some() || std::env::var_os("CI").is_none(),
+        found.is_some() || std::env::var_os("CI").is_none() || !cfg!(target_os = "linux"),
         "there must be one of {BROWSERS:?} here"
     );
     if found.is_none() {

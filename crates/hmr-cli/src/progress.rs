@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use crate::report::Style;
+
 /// What ends sooner is not worth a word.
 const LONG: Duration = Duration::from_millis(300);
 
@@ -19,10 +21,18 @@ const ERASE: &str = "\r\x1b[K";
 /// Does `work`; says `text` meanwhile if that takes long and stderr is a terminal.
 pub(crate) fn during<R>(text: &str, work: impl FnOnce() -> R) -> R {
     let stderr = std::io::stderr();
-    if !stderr.is_terminal() {
+    if !stderr.is_terminal() || !knows_codes() {
         return work();
     }
     show(stderr, LONG, text, work)
+}
+
+/// Whether what looks like a terminal can erase a line.
+fn knows_codes() -> bool {
+    if cfg!(windows) {
+        return Style::of_stderr() == Style::Colored;
+    }
+    std::env::var_os("TERM").is_some_and(|name| name != "dumb")
 }
 
 fn show<R>(mut to: impl Write + Send, after: Duration, text: &str, work: impl FnOnce() -> R) -> R {
