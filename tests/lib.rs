@@ -36,6 +36,8 @@ mod project;
 mod pump;
 mod python;
 mod report;
+#[cfg(unix)]
+mod terminal;
 
 pub use command::{environment, hmr_command};
 pub use log::{Line, Source, limit};
@@ -43,3 +45,5 @@ pub use process::Hmr;
 pub use project::Project;
 pub use python::run_plain;
 pub use report::{Reload, Report};
+#[cfg(unix)]
+pub use terminal::Terminal;

@@ -33,6 +33,30 @@ fn nothing_is_in_colour_where_stderr_is_no_terminal() {
 }
 
 #[test]
+fn nothing_else_that_hmr_writes_has_codes_or_letters_of_its_own() {
+    for arguments in [
+        &["--help"][..],
+        &["graph", "--help"],
+        &["doctor", "main.py"],
+        &["--granularity", "line", "main.py"],
+        &["--nonsense", "main.py"],
+        &["nosuch.py"],
+        &["graph", "main.py"],
+        &["completions", "bash"],
+    ] {
+        let project = project();
+        let mut hmr = Hmr::start(&project, arguments);
+        hmr.exit();
+        let log = hmr.log();
+        assert!(log.lines().count() > 0, "{arguments:?}");
+        assert!(!log.contains('\x1b'), "{arguments:?}: {log:?}");
+        let is_ours = |line: &&str| !line.contains(&*project.root().to_string_lossy());
+        let odd = log.lines().filter(is_ours).find(|line| !line.is_ascii());
+        assert_eq!(odd, None, "{arguments:?}");
+    }
+}
+
+#[test]
 fn colour_that_was_asked_for_tells_outcomes_apart() {
     for lines in [
         lines(&[], &["--color", "always", "main.py"]),

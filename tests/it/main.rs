@@ -35,12 +35,15 @@ mod files;
 mod graph;
 mod identity;
 mod imports;
+#[cfg(unix)]
+mod keys;
 mod layout;
 mod manual;
 mod modules;
 mod names;
 mod namespaces;
 mod packages;
+mod page;
 mod patching;
 mod paths;
 mod process;

@@ -92,6 +92,29 @@ fn foreign_crates_are_named_in_their_one_place() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// A console with a code page of its own shows other letters than these wrongly, or nothing at all.
+#[test]
+fn what_hmr_says_is_in_letters_that_every_console_has() {
+    let mut wrong = Vec::new();
+    for file in sources() {
+        let speaks = [
+            "crates/hmr-cli/src/",
+            "crates/module-graph/src/",
+            "crates/watcher/src/",
+        ];
+        if file.path.ends_with("tests.rs") || !speaks.iter().any(|it| file.path.starts_with(it)) {
+            continue;
+        }
+        for (number, line) in file.text.lines().enumerate() {
+            if !line.trim_start().starts_with("//") && !line.is_ascii() {
+                wrong.push(format!("{}:{}: {}", file.path, number + 1, line.trim()));
+            }
+        }
+    }
+
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn every_invariant_names_a_test_that_exists() {
     let text = read(&root().join("ARCHITECTURE.md"));

@@ -2,7 +2,9 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
+
+use crate::settings::Typed;
 
 /// Run a Python program and, after each save, rerun only what the change reaches.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Parser)]
@@ -22,29 +24,9 @@ per reload to stderr.
   hmr completions bash       write completions for a shell; `hmr man` writes the man page"
 )]
 pub struct Args {
-    /// Write nothing to stderr but errors
-    #[arg(short, long)]
-    pub quiet: bool,
-
-    /// Say after each reload what its time went into
-    #[arg(long, conflicts_with = "quiet")]
-    pub timings: bool,
-
-    /// Say after each reload why each module ran, back to the edit
-    #[arg(long, conflicts_with = "quiet")]
-    pub why: bool,
-
     /// Write one JSON object per event to this file, or to the open file descriptor of this number
     #[arg(long, value_name = "FILE|FD", env = "HMR_EVENTS")]
     pub events: Option<String>,
-
-    /// When to write in colour [default: auto]
-    #[arg(long, value_enum, value_name = "WHEN", env = "HMR_COLOR")]
-    pub color: Option<Color>,
-
-    /// How much of a module runs again when it must [default: module]
-    #[arg(long, value_enum, env = "HMR_GRANULARITY")]
-    pub granularity: Option<Granularity>,
 
     /// The Python to run the program with [default: the active or nearest virtual environment]
     #[arg(long, value_name = "PATH", env = "HMR_PYTHON")]
@@ -54,6 +36,10 @@ pub struct Args {
     #[arg(short, value_name = "MODULE", num_args = 1.., allow_hyphen_values = true, conflicts_with = "program")]
     pub module: Vec<OsString>,
 
+    /// What the table of settings has.
+    #[command(flatten)]
+    pub settings: Typed,
+
     /// The file, or folder with a __main__.py, and the program's own arguments
     #[arg(
         value_name = "FILE",
@@ -62,24 +48,4 @@ pub struct Args {
         hide = true
     )]
     pub program: Vec<OsString>,
-}
-
-/// When to write in colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    /// On a terminal, and not if `NO_COLOR` is set
-    Auto,
-    /// Wherever it goes
-    Always,
-    /// Not at all
-    Never,
-}
-
-/// How much of a module runs again when it must.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Granularity {
-    /// All of it
-    Module,
-    /// Only the top-level statements that the edit reaches, where that can be told
-    Statement,
 }

@@ -6,12 +6,12 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use hmr_module_graph::{python::Entry, statements::Granularity};
+use hmr_module_graph::python::Entry;
 
 use crate::{
-    args::{self, Args},
+    args::Args,
     report::Style,
-    settings::Settings,
+    settings::{Color, Resolved, nearest_flag},
 };
 
 /// Everything that a session needs to know, checked.
@@ -25,20 +25,12 @@ pub struct Config {
     pub folder: PathBuf,
     /// The folders whose modules are the user's, absolute.
     pub roots: Vec<PathBuf>,
-    /// How much of a module runs again when it must.
-    pub granularity: Granularity,
     /// Whether to write in colour.
     pub style: Style,
-    /// Report nothing but errors.
-    pub quiet: bool,
-    /// Report what the time of a reload went into.
-    pub timings: bool,
-    /// Report why each module ran.
-    pub why: bool,
     /// Where events go: a file's path, or a descriptor's number.
     pub events: Option<String>,
-    /// What the project's `pyproject.toml` says.
-    pub settings: Settings,
+    /// What holds, and who said so.
+    pub resolved: Resolved,
 }
 
 impl Args {
@@ -60,27 +52,19 @@ impl Args {
             .with_context(|| format!("cannot run {}", entry.label()))?;
         let mut roots = vec![folder.clone()];
         roots.extend(std::env::current_dir().ok().filter(|here| *here != folder));
-        let settings = Settings::of(&folder)?;
+        let resolved = Resolved::of(&folder, &self.settings)?;
         Ok(Config {
             entry,
             arguments: arguments.to_vec(),
             folder,
             roots,
-            granularity: match self.granularity {
-                Some(args::Granularity::Module) => Granularity::Module,
-                Some(args::Granularity::Statement) => Granularity::Statement,
-                None => settings.granularity.unwrap_or_default(),
+            style: match resolved.settings.color {
+                Color::Always => Style::Colored,
+                Color::Never => Style::Plain,
+                Color::Auto => Style::of_stderr(),
             },
-            style: match self.color {
-                Some(args::Color::Always) => Style::Colored,
-                Some(args::Color::Never) => Style::Plain,
-                Some(args::Color::Auto) | None => Style::of_stderr(),
-            },
-            quiet: self.quiet,
-            timings: self.timings,
-            why: self.why,
             events: self.events,
-            settings,
+            resolved,
         })
     }
 }
@@ -98,9 +82,12 @@ fn module_entry(module: &OsString) -> Result<Entry> {
 fn file_entry(path: &OsString) -> Result<Entry> {
     // An option that is not ours and stands before the program's name.
     if path.as_encoded_bytes().starts_with(b"-") && !Path::new(path).exists() {
+        let meant = path.to_str().and_then(nearest_flag);
+        let meant = meant.map(|flag| format!("; did you mean {flag}?"));
         bail!(
-            "unknown option {}: hmr's own options are listed by `hmr --help`, the program's go after its name",
-            path.display()
+            "unknown option {}: hmr's own options are listed by `hmr --help`, the program's go after its name{}",
+            path.display(),
+            meant.unwrap_or_default()
         );
     }
     Ok(Entry::at(Path::new(path))?)

@@ -7,7 +7,12 @@ use anyhow::Result;
 use clap::Parser;
 
 use crate::{
-    OK, PROGRAM_FAILED, args::Args, config::Config, interpreter::Interpreter, settings, watching,
+    OK, PROGRAM_FAILED,
+    args::Args,
+    choice::Choice,
+    config::Config,
+    interpreter::Interpreter,
+    settings::{self, Typed},
 };
 
 /// Say what hmr finds here: the Python and why that one, the settings, what is watched, and what
@@ -21,6 +26,10 @@ pub struct DoctorArgs {
     /// The Python to look at [default: the active or nearest virtual environment]
     #[arg(long, value_name = "PATH", env = "HMR_PYTHON")]
     pub python: Option<PathBuf>,
+
+    /// What the table of settings has.
+    #[command(flatten)]
+    pub settings: Typed,
 
     /// Look at a module instead of a file
     #[arg(short, value_name = "MODULE", conflicts_with = "program")]
@@ -36,6 +45,7 @@ impl DoctorArgs {
     pub(crate) fn program(&self) -> Args {
         Args {
             python: self.python.clone(),
+            settings: self.settings.clone(),
             module: self.module.clone().into_iter().collect(),
             program: self.program.clone().into_iter().collect(),
             ..Args::default()
@@ -133,7 +143,15 @@ fn examine_program(findings: &mut Findings, config: &Config) {
         Some(file) => findings.note("settings", &file.display().to_string()),
         None => findings.note("settings", "none: no pyproject.toml here or above"),
     }
-    let watcher = match watching::watch(folder, &config.entry.to_string()) {
+    for line in config.resolved.lines() {
+        findings.note("setting", &line);
+    }
+    for warning in &config.resolved.warnings {
+        findings.problems.push(format!("setting: {warning}"));
+    }
+    let choice = Choice::new(&config.resolved, &config.roots);
+    let started = choice.and_then(|choice| choice.watch(folder, &config.entry.to_string()));
+    let watcher = match started {
         Ok(watcher) => watcher,
         Err(error) => return findings.problem("watched", &error),
     };
@@ -147,10 +165,15 @@ fn examine_program(findings: &mut Findings, config: &Config) {
         stats.files, stats.dirs
     );
     findings.note("watched", &watched);
-    findings.note(
-        "excluded",
-        "installed packages, virtual environments, what .gitignore names, other folders until a module comes from them",
+    let ignored = if config.resolved.settings.gitignore {
+        "what ignore files name, "
+    } else {
+        ""
+    };
+    let excluded = format!(
+        "installed packages, virtual environments, {ignored}other folders until a module comes from them"
     );
+    findings.note("excluded", &excluded);
     for warning in watcher.warnings() {
         findings.problems.push(format!("watched: {warning}"));
     }

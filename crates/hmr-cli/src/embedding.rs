@@ -11,7 +11,10 @@ use hmr_module_graph::python::{Engine, Entry};
 use hmr_watcher::Watcher;
 use pyo3::Python;
 
-use crate::{report::Reporter, saves::files_of, wake::without_signals, watching::Watching};
+use crate::{
+    choice::Choice, report::Reporter, saves::files_of, settings::Resolved, wake::without_signals,
+    watching::Watching,
+};
 
 /// Watches what a program uses, for as long as it is not stopped.
 pub struct SaveWatch {
@@ -33,7 +36,12 @@ impl SaveWatch {
         let folder = folder.canonicalize().unwrap_or(folder);
         let program = entry.to_string();
         let reporter = Reporter::plain(entry, &folder);
-        let watching = without_signals(py, || py.detach(|| Watching::start(folder, &program)))??;
+        let watching = without_signals(py, || {
+            py.detach(|| {
+                let choice = Choice::new(&Resolved::default(), &[])?;
+                Watching::start(folder, &program, Arc::new(choice))
+            })
+        })??;
         Ok(Self {
             engine,
             watcher: watching.watcher(),

@@ -150,6 +150,8 @@ fn reason(reason: &Reason) -> Value {
         Reason::Edited => json!({ "kind": "edited" }),
         Reason::Retried => json!({ "kind": "retried" }),
         Reason::Untracked => json!({ "kind": "untracked" }),
+        Reason::Included(files) => json!({ "kind": "included", "files": files }),
+        Reason::Asked => json!({ "kind": "asked" }),
         Reason::Read(reads) => {
             json!({ "kind": "read", "reads": reads.iter().map(name).collect::<Vec<_>>() })
         }

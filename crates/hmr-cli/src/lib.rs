@@ -2,8 +2,10 @@
 #![doc = include_str!("../README.md")]
 #![warn(clippy::unwrap_used)]
 
+mod afresh;
 pub mod api;
 pub mod args;
+mod choice;
 pub mod command;
 pub mod config;
 mod ctrl_c;
@@ -13,8 +15,10 @@ mod events;
 pub mod graph;
 pub mod interpreter;
 mod interrupt;
+mod keys;
 mod listeners;
 pub mod manual;
+mod progress;
 mod reload;
 pub mod report;
 mod restart;
@@ -22,12 +26,15 @@ mod running;
 mod saves;
 pub mod session;
 pub mod settings;
+#[cfg(unix)]
+mod terminal;
 mod termination;
 mod wake;
 mod watching;
 
 use std::{ffi::OsString, io::Write as _};
 
+use hmr_module_graph::python::forgive;
 use pyo3::prelude::*;
 
 use command::Command;
@@ -61,7 +68,10 @@ pub fn run_in_wheel(py: Python<'_>, arguments: impl IntoIterator<Item = OsString
                 "this hmr belongs to one Python and runs programs with that: call the hmr of another environment instead of using --python"
             ))
         }
-        Ok(command) => run_command(py, command),
+        Ok(command) => {
+            forgive(py, afresh::began_as_python(py));
+            run_command(py, command)
+        }
         Err(error) => report::usage(&error),
     }
 }

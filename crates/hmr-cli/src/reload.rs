@@ -21,8 +21,8 @@ use pyo3::{
 };
 
 use crate::{
-    ctrl_c, report::Reporter, restart::Restart, running::Running, saves::Saves, termination, wake,
-    watching::Watching,
+    choice::Choice, ctrl_c, report::Reporter, restart::Restart, running::Running, saves::Saves,
+    termination, wake, watching::Watching,
 };
 
 /// What all reloads of a session share.
@@ -32,22 +32,32 @@ pub(crate) struct Reloads {
     pub(crate) saves: Saves,
     pub(crate) restart: Restart,
     pub(crate) running: Running,
+    pub(crate) choice: Arc<Choice>,
     watching: Mutex<Watching>,
     is_busy: AtomicBool,
+    /// A module has raised, and that is to be the end.
+    has_failed: AtomicBool,
     /// Not that of a child that the program forks: it is the program's own, and must end.
     process: u32,
 }
 
 impl Reloads {
-    pub(crate) fn new(engine: &'static Engine, reporter: Reporter, watching: Watching) -> Self {
+    pub(crate) fn new(
+        engine: &'static Engine,
+        reporter: Reporter,
+        watching: Watching,
+        choice: Arc<Choice>,
+    ) -> Self {
         Self {
             engine,
             reporter,
             saves: Saves::default(),
             restart: Restart::default(),
             running: Running::default(),
+            choice,
             watching: Mutex::new(watching),
             is_busy: AtomicBool::new(false),
+            has_failed: AtomicBool::new(false),
             process: std::process::id(),
         }
     }
@@ -61,6 +71,12 @@ impl Reloads {
     /// is the program's own, and must not go on as a second `hmr`.
     pub(crate) fn is_child(&self) -> bool {
         std::process::id() != self.process
+    }
+
+    /// Whether a module has raised in this update or in one while the program ran, and that is to be the
+    /// end of everything.
+    pub(crate) fn have_failed(&self, update: &Update) -> bool {
+        self.has_failed.load(Ordering::Acquire) || self.choice.ends_with(update)
     }
 
     /// Whether [`Reloads::reload_running`] would do anything now.
@@ -82,7 +98,7 @@ impl Reloads {
         Ok(())
     }
 
-    /// Whether the entry has to run again.
+    /// Whether the entry has to end, to run again or for good.
     fn reload_all(&self, py: Python<'_>) -> PyResult<bool> {
         let mut must_restart = false;
         let mut files = self.engine.news(self.saves.take());
@@ -99,6 +115,11 @@ impl Reloads {
             }
             must_restart |= is_news;
             self.reporter.update(&update);
+            if self.choice.ends_with(&update) {
+                self.engine.ask_entry_to_end();
+                self.has_failed.store(true, Ordering::Release);
+                return Ok(true);
+            }
             termination::go_on(py)?;
             files = self.watch_what_is_new(py);
         }

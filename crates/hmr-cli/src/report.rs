@@ -2,6 +2,7 @@
 
 mod line;
 mod names;
+mod page;
 mod style;
 mod summary;
 mod why;
@@ -21,7 +22,13 @@ use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*};
 
 pub use self::style::Style;
 use self::{line::Line, names::Names, summary::Summary};
-use crate::{HMR_FAILED, OK, PROGRAM_FAILED, config::Config, events::Events};
+use crate::{
+    HMR_FAILED, OK, PROGRAM_FAILED,
+    config::Config,
+    events::Events,
+    keys::{self, Key},
+    settings::OnError,
+};
 
 /// As wide as what stands before a line's text.
 const MARGIN: &str = "               ";
@@ -40,9 +47,13 @@ pub struct Reporter {
     /// Say why each module ran.
     why: bool,
     style: Style,
+    /// What `hmr` does when something has failed.
+    on_error: OnError,
     /// Where other programs are told the same.
     events: Option<Events>,
     summary: Mutex<Summary>,
+    /// The last reload.
+    last: Mutex<Option<Update>>,
 }
 
 impl Reporter {
@@ -54,13 +65,15 @@ impl Reporter {
     pub fn new(config: &Config) -> Result<Self> {
         let events = config.events.as_deref().map(Events::open).transpose()?;
         let plain = Self::plain(&config.entry, &config.folder);
+        let settings = &config.resolved.settings;
         if let Some(events) = &events {
             events.start(&plain.program);
         }
         Ok(Self {
-            quiet: config.quiet,
-            timings: config.timings,
-            why: config.why,
+            quiet: settings.quiet,
+            timings: settings.timings,
+            why: settings.why,
+            on_error: settings.on_error,
             style: config.style,
             events,
             ..plain
@@ -80,8 +93,10 @@ impl Reporter {
             timings: false,
             why: false,
             style: Style::of_stderr(),
+            on_error: OnError::Keep,
             events: None,
             summary: Mutex::new(Summary::new()),
+            last: Mutex::default(),
         }
     }
 
@@ -96,9 +111,10 @@ impl Reporter {
             .filter(|failure| !failure.interrupted)
         {
             self.line(&format!(
-                "{} failed ({}); waiting for a fix",
+                "{} failed ({}); {}",
                 self.names.module(&failure.module),
-                failure.exception
+                failure.exception,
+                self.after_failure("waiting for a fix"),
             ));
         }
     }
@@ -120,19 +136,33 @@ impl Reporter {
         }
         self.tell(|events| events.reload(update));
         self.summary().add(update);
-        let line = Line {
-            names: &self.names,
-            style: self.style,
-            timings: self.timings,
-            state,
-        };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(update.clone());
+        let line = self.line_of(update, state);
         let why = if self.why {
             why::lines(update, &self.names)
         } else {
             Vec::new()
         };
-        self.lines(&line.of(update), &why);
+        self.lines(&line, &why);
         self.exit(update);
+    }
+
+    fn line_of(&self, update: &Update, state: &str) -> String {
+        let line = Line {
+            names: &self.names,
+            style: self.style,
+            timings: self.timings,
+            state: self.after_failure(state),
+        };
+        line.of(update)
+    }
+
+    /// What comes after a failure, if it is not the end.
+    fn after_failure<'a>(&self, state: &'a str) -> &'a str {
+        match self.on_error {
+            OnError::Keep => state,
+            OnError::Exit => "ending, as on-error says",
+        }
     }
 
     /// Says that the entry, run again after a save of `files`, goes on running.
@@ -158,6 +188,53 @@ impl Reporter {
     pub fn warning(&self, text: &str) {
         self.tell(|events| events.warning(text));
         self.line(&self.style.warn(&format!("warning: {text}")));
+    }
+
+    /// Says something that is no news of the program.
+    pub(crate) fn note(&self, text: &str) {
+        self.line(&self.style.dim(text));
+    }
+
+    /// An empty line that a person wants.
+    pub(crate) fn gap() {
+        write("\n");
+    }
+
+    /// Clears the terminal, and what has scrolled out of it.
+    pub(crate) fn clear() {
+        write("\x1b[2J\x1b[3J\x1b[H");
+    }
+
+    /// Lists the keys.
+    pub(crate) fn keys(&self) {
+        let line = |(letter, _, text): &(char, Key, &str)| format!("{letter}  {text}");
+        let keys: Vec<_> = keys::ALL.iter().map(line).collect();
+        self.answer("keys, while the program does not run:", &keys);
+    }
+
+    /// Says why the last reload ran what it ran.
+    pub(crate) fn why_last(&self) {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            None => self.answer("nothing has been reloaded yet", &[]),
+            Some(update) => {
+                let line = self.line_of(update, "still on the last good state");
+                self.answer(&line, &why::lines(update, &self.names));
+            }
+        }
+    }
+
+    /// Writes a graph as a page for a browser, and says where.
+    pub(crate) fn graph(&self, page: &str) {
+        match page::write(&self.names.label, page) {
+            Ok(path) => self.answer(&format!("the graph is in {}", path.display()), &[]),
+            Err(error) => self.warning(&format!("cannot write the graph: {error}")),
+        }
+    }
+
+    /// What a person has asked for, who may have asked for quiet as well.
+    fn answer(&self, text: &str, more: &[String]) {
+        write(&self.of_lines(text, more));
     }
 
     /// Says what the session came to.
@@ -207,12 +284,16 @@ impl Reporter {
     /// A line, and others below it that belong to it.
     fn lines(&self, text: &str, more: &[String]) {
         if !self.quiet {
-            let now = jiff::ZonedDateTime::now().strftime("%H:%M:%S").to_string();
-            let (hmr, now) = (self.style.name("hmr"), self.style.dim(&now));
-            let more = more.iter().map(|line| format!("{MARGIN}{line}\n"));
-            let more: String = more.collect();
-            write(&format!("{hmr}  {now}  {text}\n{more}"));
+            write(&self.of_lines(text, more));
         }
+    }
+
+    fn of_lines(&self, text: &str, more: &[String]) -> String {
+        let now = jiff::ZonedDateTime::now().strftime("%H:%M:%S").to_string();
+        let (hmr, now) = (self.style.name("hmr"), self.style.dim(&now));
+        let more = more.iter().map(|line| format!("{MARGIN}{line}\n"));
+        let more: String = more.collect();
+        format!("{hmr}  {now}  {text}\n{more}")
     }
 }
 

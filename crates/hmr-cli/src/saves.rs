@@ -18,9 +18,12 @@ use hmr_module_graph::python::Engine;
 use hmr_watcher::{Batch, Change, Watcher};
 use pyo3::prelude::*;
 
+#[cfg(unix)]
+use crate::terminal::KEYBOARD;
 use crate::{
     ctrl_c,
     interrupt::Interrupt,
+    keys::{Key, Keyboard},
     reload::Reloads,
     wake::{self, Sleeper, Waker},
     watching::without_repeats,
@@ -62,7 +65,15 @@ pub(crate) struct Receiver {
     reloads: Arc<Reloads>,
     watcher: Arc<Watcher>,
     sleeper: Sleeper,
+    keyboard: Keyboard,
     thread: JoinHandle<()>,
+}
+
+/// What has come while `hmr` waited.
+#[derive(Debug)]
+pub(crate) enum News {
+    Saves(Vec<PathBuf>),
+    Key(Key),
 }
 
 impl Receiver {
@@ -73,6 +84,7 @@ impl Receiver {
     ) -> PyResult<Self> {
         let (waker, sleeper) = wake::pair(py)?;
         let watcher = reloads.watcher();
+        let keyboard = Keyboard::new(reloads.choice.takes_keys());
         let thread = std::thread::Builder::new().name("hmr-watcher".into());
         let (its_watcher, its_reloads) = (Arc::clone(&watcher), Arc::clone(&reloads));
         let thread = wake::without_signals(py, || {
@@ -82,24 +94,47 @@ impl Receiver {
             reloads,
             watcher,
             sleeper,
+            keyboard,
             thread,
         })
     }
 
-    /// Waits for the next save. Raises what a signal handler of the program raises; python's own, for
+    /// Waits for the next save or key. Raises what a signal handler of the program raises; python's own, for
     /// Ctrl-C, `KeyboardInterrupt`.
-    pub(crate) fn next(&mut self, py: Python<'_>) -> PyResult<Vec<PathBuf>> {
+    pub(crate) fn next(&mut self, py: Python<'_>) -> PyResult<News> {
         loop {
             let files = self.reloads.saves.take();
             if !files.is_empty() {
-                return Ok(files);
+                return Ok(News::Saves(files));
             }
-            let is_idle = &self.reloads.saves.is_idle;
-            is_idle.store(true, Ordering::Release);
-            let slept = self.sleeper.sleep(py);
-            is_idle.store(false, Ordering::Release);
-            slept?;
+            if let Some(key) = self.keyboard.next() {
+                return Ok(News::Key(key));
+            }
+            self.wait(py)?;
         }
+    }
+
+    #[cfg(unix)]
+    fn wait(&mut self, py: Python<'_>) -> PyResult<()> {
+        let (wake, reporter) = (self.sleeper.for_signals(), &self.reloads.reporter);
+        let mut open = self.keyboard.open(py, wake, reporter);
+        let is_idle = &self.reloads.saves.is_idle;
+        is_idle.store(true, Ordering::Release);
+        let slept = self.sleeper.sleep(py, open.as_ref().map(|_| KEYBOARD));
+        is_idle.store(false, Ordering::Release);
+        if let Some(open) = &mut open {
+            open.read();
+        }
+        slept
+    }
+
+    #[cfg(not(unix))]
+    fn wait(&mut self, py: Python<'_>) -> PyResult<()> {
+        let is_idle = &self.reloads.saves.is_idle;
+        is_idle.store(true, Ordering::Release);
+        let slept = self.sleeper.sleep(py, None);
+        is_idle.store(false, Ordering::Release);
+        slept
     }
 
     /// Ends the watcher and the thread.
@@ -123,7 +158,9 @@ fn receive(watcher: &Watcher, reloads: &Reloads, mut waker: Waker, interrupt: &I
             return;
         }
         if let Some(batch) = batch {
-            reloads.saves.add(files_of(&batch, reloads.engine));
+            let mut files = files_of(&batch, reloads.engine);
+            files.retain(|file| !reloads.choice.excludes(file));
+            reloads.saves.add(files);
             waker.wake();
             pause = None;
         }

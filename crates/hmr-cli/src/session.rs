@@ -9,21 +9,25 @@ use std::{cell::Cell, path::PathBuf, sync::Arc};
 
 use anyhow::Result;
 use hmr_module_graph::{
-    ModuleName, Update,
+    ModuleGraph, ModuleName, Update,
     plan::Rules,
     python::{Engine, Roots, forgive},
 };
 use pyo3::prelude::*;
 
 use crate::{
-    OK,
+    OK, PROGRAM_FAILED,
+    afresh::Beginning,
+    choice::Choice,
     config::Config,
     ctrl_c,
     interrupt::Interrupt,
+    keys::Key,
+    progress,
     reload::{Reloads, flush_output},
     report::{self, Reporter, Style},
     restart,
-    saves::Receiver,
+    saves::{News, Receiver},
     termination,
     wake::without_signals,
     watching::Watching,
@@ -38,6 +42,10 @@ pub struct Session {
     reloads: Arc<Reloads>,
     /// A run of the program has come to its end: it is none that goes on until somebody ends it.
     has_ended: Cell<bool>,
+    /// What the process was begun with.
+    beginning: Beginning,
+    /// The process is to be begun anew when this session has ended.
+    begins_anew: Cell<bool>,
     /// How often Ctrl-C had been pressed when the last run was looked at.
     presses: Cell<usize>,
 }
@@ -52,23 +60,34 @@ impl Session {
     pub fn start(py: Python<'_>, config: Config) -> Result<Self> {
         let roots = Roots::new(py, config.roots.clone())?;
         let engine = Engine::install(py, roots)?;
-        engine.set_granularity(config.granularity);
-        engine.set_explains(config.why);
-        engine.set_color(config.style == Style::Colored);
-        let code_readers = config.settings.code_readers.iter().cloned();
-        engine.set_rules(Rules::default().with_code_readers(code_readers));
+        let choice = Arc::new(Choice::new(&config.resolved, &config.roots)?);
+        choose(engine, &config, &choice);
         let folder = config
             .folder
             .canonicalize()
             .unwrap_or_else(|_| config.folder.clone());
         let entry = config.entry.to_string();
-        let watching = without_signals(py, || py.detach(|| Watching::start(folder, &entry)))??;
+        let start = || {
+            let text = format!("hmr  looking through {}", folder.display());
+            let scan = || Watching::start(folder.clone(), &entry, Arc::clone(&choice));
+            if config.resolved.settings.quiet {
+                scan()
+            } else {
+                progress::during(&text, scan)
+            }
+        };
+        let watching = without_signals(py, || py.detach(start))??;
         let reporter = Reporter::new(&config)?;
-        let reloads = Arc::new(Reloads::new(engine, reporter, watching));
+        for warning in &config.resolved.warnings {
+            reporter.warning(warning);
+        }
+        let reloads = Arc::new(Reloads::new(engine, reporter, watching, choice));
         Ok(Self {
             config,
             reloads,
             has_ended: Cell::new(false),
+            beginning: Beginning::remember(),
+            begins_anew: Cell::new(false),
             presses: Cell::new(0),
         })
     }
@@ -93,6 +112,10 @@ impl Session {
         receiver.stop(py);
         if termination::is_asked() {
             termination::end(py, true)?;
+        }
+        if self.begins_anew.get() {
+            forgive(py, termination::run_hooks(py));
+            return self.beginning.again();
         }
         status
     }
@@ -129,7 +152,11 @@ impl Session {
             }
             let files = if late.is_empty() {
                 match receiver.next(py) {
-                    Ok(files) => engine.news(files),
+                    Ok(News::Saves(files)) => engine.news(files),
+                    Ok(News::Key(key)) => match self.press(py, key) {
+                        Some(status) => return Ok(status),
+                        None => continue,
+                    },
                     Err(error) => return Ok(report::end(py, &error)),
                 }
             } else {
@@ -149,6 +176,31 @@ impl Session {
         let presses = ctrl_c::presses();
         let update = self.reloads.reload_idle(py, files);
         self.end_of_run(py, &update, Shown::All, presses)
+    }
+
+    /// Does what a key asks for. Returns the status if `hmr` is to end.
+    fn press(&self, py: Python<'_>, key: Key) -> Option<u8> {
+        let Reloads {
+            engine, reporter, ..
+        } = &*self.reloads;
+        match key {
+            Key::Rerun => {
+                let presses = ctrl_c::presses();
+                let run = || engine.run_entry_for_person(py);
+                let update = self.reloads.running.during(Vec::new(), run);
+                return self.end_of_run(py, &update, Shown::All, presses);
+            }
+            Key::Restart => {
+                self.begins_anew.set(true);
+                return Some(OK);
+            }
+            Key::Clear => Reporter::clear(),
+            Key::Why => reporter.why_last(),
+            Key::Graph => reporter.graph(&engine.with_graph(ModuleGraph::to_html)),
+            Key::Help => reporter.keys(),
+            Key::Quit => return Some(OK),
+        }
+        None
     }
 
     /// The entry does not run any more: shows what it did. Returns the status if `hmr` is to end too:
@@ -184,6 +236,9 @@ impl Session {
         } else {
             self.reloads.reporter.retry(update);
         }
+        if self.reloads.have_failed(update) {
+            return Some(PROGRAM_FAILED);
+        }
         let exit = update.exit.as_ref();
         let is_success = exit.is_none_or(|exit| exit.status == 0);
         if !is_restart && is_success && has_run_well(update) {
@@ -191,6 +246,20 @@ impl Session {
         }
         is_interrupted.then_some(INTERRUPTED)
     }
+}
+
+/// Tells the engine what the settings say of reloads.
+fn choose(engine: &'static Engine, config: &Config, choice: &Arc<Choice>) {
+    let settings = &config.resolved.settings;
+    engine.set_granularity(settings.granularity);
+    engine.set_patching(settings.patching);
+    engine.set_equality(settings.equality);
+    engine.set_explains(settings.why || choice.takes_keys());
+    engine.set_color(config.style == Style::Colored);
+    let code_readers = settings.code_readers.iter().cloned();
+    engine.set_rules(Rules::default().with_code_readers(code_readers));
+    let choice = Arc::clone(choice);
+    engine.include(move |file| choice.includes(file));
 }
 
 /// How much a person is told of a run.

@@ -1,210 +1,272 @@
-//! The settings of a project: `[tool.hmr]` in its `pyproject.toml`.
+//! The settings: what `[tool.hmr]` in `pyproject.toml` says, then `HMR_*` variables, then flags, each
+//! stronger than the one before.
 //!
-//! That is the file beside the program or in the nearest folder above. What it says wrongly is an
-//! error that names the line, and a name that is not known is one too: a setting that does nothing
-//! helps nobody.
+//! What there is stands in one table (`settings/table.rs`). What is said wrongly is an error that names
+//! the place, and a key that is not known is one too: a setting that does nothing helps nobody.
+
+mod flags;
+mod globs;
+mod project;
+pub(crate) mod table;
 
 use std::{
-    fs, io,
-    ops::Range,
+    fmt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail};
-use hmr_module_graph::statements::Granularity;
-use toml::{
-    Spanned,
-    de::{DeTable, DeValue},
-};
+use anyhow::{Context as _, Result, anyhow};
+use hmr_module_graph::{equality::Equality, statements::Granularity};
 
-const GRANULARITY: &str = "granularity";
-const CODE_READERS: &str = "code-readers";
-
-/// All that there are, sorted.
-const NAMES: [&str; 2] = [CODE_READERS, GRANULARITY];
+pub use self::flags::Typed;
+pub(crate) use self::globs::escape;
+use self::table::{ALL, Kind, Setting, Value};
 
 /// From here on, two names are taken for one with a slip of the finger.
 const ALIKE: f64 = 0.8;
 
-/// What the table says. Anything that it does not say is as by default.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What holds. `settings/table.rs` says what each means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 pub struct Settings {
-    /// `code-readers`: decorators, besides the known ones, that read a function's source or bytecode.
-    /// `jit` means `numba.jit` too. A function below one of them is never patched.
+    /// Globs of files for which the entry runs again, though nobody is seen to read them.
+    pub include: Vec<String>,
+    /// Globs of files and folders that are left alone.
+    pub exclude: Vec<String>,
+    /// Whether ignore files count.
+    pub gitignore: bool,
+    /// Whether live functions may take new code.
+    pub patching: bool,
+    /// How much of a module runs again when it must.
+    pub granularity: Granularity,
+    /// When a value counts as the one from before.
+    pub equality: Equality,
+    /// Decorators, besides the known ones, that read a function's source or bytecode. `jit` means
+    /// `numba.jit` too.
     pub code_readers: Vec<String>,
-    /// `granularity`: how much of a module runs again when it must, `"module"` or `"statement"`.
-    pub granularity: Option<Granularity>,
+    /// How often to look at files instead of being told.
+    pub poll: Option<Duration>,
+    /// How long it must have been quiet after a save.
+    pub debounce: Duration,
+    /// What to do when a module raises.
+    pub on_error: OnError,
+    /// Whether keys are taken on a terminal.
+    pub keys: bool,
+    /// When to write in colour.
+    pub color: Color,
+    /// Report nothing but errors.
+    pub quiet: bool,
+    /// Report what the time of a reload went into.
+    pub timings: bool,
+    /// Report why each module ran.
+    pub why: bool,
 }
 
-impl Settings {
-    /// The settings of the project that `folder` is part of.
+/// What to do when a module raises.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnError {
+    /// Go on with the last good state and wait for a fix.
+    #[default]
+    Keep,
+    /// End the program, and `hmr` with it.
+    Exit,
+}
+
+/// When to write in colour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Color {
+    /// On a terminal that shows it.
+    #[default]
+    Auto,
+    /// Wherever it goes.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            include: Vec::new(),
+            exclude: Vec::new(),
+            gitignore: false,
+            patching: true,
+            granularity: Granularity::default(),
+            equality: Equality::default(),
+            code_readers: Vec::new(),
+            poll: None,
+            debounce: Duration::from_millis(2),
+            on_error: OnError::default(),
+            keys: true,
+            color: Color::default(),
+            quiet: false,
+            timings: false,
+            why: false,
+        }
+    }
+}
+
+/// The settings of one session, and where each was said.
+#[derive(Debug, Clone, Default)]
+pub struct Resolved {
+    /// What holds.
+    pub settings: Settings,
+    /// What was said last of each setting that somebody has set.
+    said: Vec<(&'static str, Value, Place)>,
+    /// The folders that relative globs of files to include begin at.
+    pub(crate) folders: Vec<PathBuf>,
+    /// What looks like a setting in the environment and is none, in words.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Where a setting was said.
+#[derive(Debug, Clone)]
+enum Place {
+    File(PathBuf, usize),
+    Variable(String),
+    Flag,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path, line) => write!(f, "{}, line {line}", path.display()),
+            Self::Variable(name) => write!(f, "{name}"),
+            Self::Flag => f.write_str("command line"),
+        }
+    }
+}
+
+impl Resolved {
+    /// The settings of the project that `folder` is part of, with those of the environment and with what
+    /// was typed.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read or is not TOML, or if `[tool.hmr]` has a setting that does not exist
-    /// or a value that its setting cannot have; the message says which and where.
-    pub fn of(folder: &Path) -> Result<Self> {
-        let Some(path) = project_file(folder) else {
-            return Ok(Self::default());
+    /// If the file cannot be read or is not TOML, has a setting that does not exist, or if any place
+    /// gives a setting a value that it cannot have; the message says which and where.
+    pub fn of(folder: &Path, typed: &Typed) -> Result<Self> {
+        let mut resolved = Self::default();
+        if let Some(path) = project::project_file(folder) {
+            let read = project::read(&path).and_then(|all| resolved.say_all(&path, all));
+            read.with_context(|| format!("cannot use the settings in {}", path.display()))?;
+        }
+        let here = std::env::current_dir().ok();
+        for setting in &ALL {
+            let variable = setting.variable();
+            let Some(text) = std::env::var_os(&variable).filter(|text| !text.is_empty()) else {
+                continue;
+            };
+            let value = setting.read(&text.to_string_lossy());
+            let place = Place::Variable(variable.clone());
+            let set = resolved.say(setting, value, place, here.as_deref());
+            set.map_err(|error| anyhow!("the environment variable {variable} {error}"))?;
+        }
+        for setting in &ALL {
+            if let Some(value) = typed.value(setting) {
+                let set = resolved.say(setting, value.clone(), Place::Flag, here.as_deref());
+                set.map_err(|error| anyhow!("--{} {error}", setting.name))?;
+            }
+        }
+        resolved.warnings = misspelt(std::env::vars_os().map(|(name, _)| name));
+        Ok(resolved)
+    }
+
+    /// Takes what the file at `path` says.
+    fn say_all(&mut self, path: &Path, entries: Vec<project::Entry>) -> Result<()> {
+        for (setting, value, line) in entries {
+            let place = Place::File(path.to_owned(), line);
+            let set = self.say(setting, value, place, path.parent());
+            set.map_err(|error| anyhow!("line {line}: tool.hmr.{} {error}", setting.name))?;
+        }
+        Ok(())
+    }
+
+    /// Takes a value that is stronger than those before.
+    fn say(
+        &mut self,
+        setting: &'static Setting,
+        value: Value,
+        place: Place,
+        folder: Option<&Path>,
+    ) -> Result<(), String> {
+        let mut taken = value.clone();
+        if let (Kind::Globs(_), Value::List(list), Some(folder)) = (&setting.kind, &value, folder) {
+            taken = Value::List(globs::anchored(folder, list)?);
+            if setting.name == "include" {
+                self.folders = vec![folder.to_owned()];
+            }
+        }
+        setting.set(&mut self.settings, &taken)?;
+        self.said.retain(|(name, ..)| *name != setting.name);
+        self.said.push((setting.name, value, place));
+        Ok(())
+    }
+
+    /// Each setting in a line: what holds, and who said so.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let line = |setting: &Setting| {
+            let name = setting.name;
+            let said = self.said.iter().find(|(of, ..)| *of == name);
+            match said {
+                Some((_, value, place)) => format!("{name} = {value}  ({place})"),
+                None => format!("{name} = {}", setting.default),
+            }
         };
-        read(&path).with_context(|| format!("cannot use the settings in {}", path.display()))
+        ALL.iter().map(line).collect()
     }
 }
 
 /// The file that has the settings of the project that `folder` is part of, if there is one.
 pub(crate) fn project_file(folder: &Path) -> Option<PathBuf> {
-    let files = folder.ancestors().map(|it| it.join("pyproject.toml"));
-    files.into_iter().find(|file| file.is_file())
+    project::project_file(folder)
 }
 
-fn read(path: &Path) -> Result<Settings> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        // It went between the two looks.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Settings::default()),
-        Err(error) => return Err(error.into()),
+/// What is likely to have been meant by a flag that is not known.
+pub(crate) fn nearest_flag(flag: &str) -> Option<String> {
+    let name = flag.strip_prefix("--")?;
+    let name = name.split('=').next().unwrap_or(name);
+    let others = ["python", "events", "help", "version"].map(str::to_owned);
+    let flag = |setting: &Setting| {
+        let no = if setting.is_on_by_default() {
+            "no-"
+        } else {
+            ""
+        };
+        format!("{no}{}", setting.name)
     };
-    parse(&text)
+    let names = ALL.iter().map(flag);
+    let names: Vec<_> = names.chain(others).collect();
+    nearest(name, names.iter().map(String::as_str)).map(|name| format!("--{name}"))
 }
 
-fn parse(text: &str) -> Result<Settings> {
-    let file = DeTable::parse(text)?;
-    let mut settings = Settings::default();
-    let tool = file.get_ref().get("tool").map(Spanned::get_ref);
-    let Some(table) = tool.and_then(|tool| tool.get("hmr")) else {
-        return Ok(settings);
-    };
-    let at = |place: Range<usize>| format!("line {}", line(text, place.start));
-    let DeValue::Table(entries) = table.get_ref() else {
-        bail!(
-            "{}: tool.hmr is {}, not a table",
-            at(table.span()),
-            table.get_ref().type_str()
-        );
-    };
-    let mut entries: Vec<_> = entries.iter().collect();
-    // The first mistake in the file is the one to be told of.
-    entries.sort_by_key(|(name, _)| name.span().start);
-    for (name, value) in entries {
-        let set = set(&mut settings, name.get_ref(), value.get_ref());
-        set.with_context(|| at(name.span()))?;
-    }
-    Ok(settings)
-}
-
-fn set(settings: &mut Settings, name: &str, value: &DeValue<'_>) -> Result<()> {
-    match name {
-        GRANULARITY => settings.granularity = Some(granularity(value)?),
-        CODE_READERS => settings.code_readers = names(name, value)?,
-        _ => bail!("tool.hmr has no setting named {name}{}", instead_of(name)),
-    }
-    Ok(())
-}
-
-/// What may have been meant by a name that no setting has.
-fn instead_of(name: &str) -> String {
-    let likeness = |known: &&str| strsim::jaro_winkler(known, &name.replace('_', "-"));
-    let nearest = NAMES
+/// The one of `names` that `name` is a slip of the finger away from.
+fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.replace('_', "-").to_lowercase();
+    let alike = |known: &&str| strsim::jaro_winkler(known, &name);
+    let nearest = names
         .into_iter()
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
-        .filter(|known| likeness(known) > ALIKE);
-    match nearest {
-        Some(known) => format!("; did you mean {known}?"),
-        None => format!("; there are {}", NAMES.join(", ")),
-    }
+        .max_by(|a, b| alike(a).total_cmp(&alike(b)));
+    nearest.filter(|known| alike(known) > ALIKE)
 }
 
-/// The number of the line in which the byte at `place` stands.
-fn line(text: &str, place: usize) -> usize {
-    text[..place].matches('\n').count() + 1
-}
-
-fn granularity(value: &DeValue<'_>) -> Result<Granularity> {
-    match value.as_str() {
-        Some("module") => Ok(Granularity::Module),
-        Some("statement") => Ok(Granularity::Statement),
-        _ => bail!("tool.hmr.granularity must be \"module\" or \"statement\""),
-    }
-}
-
-/// A list of strings.
-fn names(setting: &str, value: &DeValue<'_>) -> Result<Vec<String>> {
-    let string = |it: &Spanned<DeValue<'_>>| it.get_ref().as_str().map(str::to_owned);
-    let names: Option<Vec<_>> = match value {
-        DeValue::Array(list) => list.iter().map(string).collect(),
-        _ => None,
-    };
-    names.with_context(|| format!("tool.hmr.{setting} must be a list of names, as in [\"jit\"]"))
+/// Variables that are a slip of the finger away from a setting's. Others that begin alike may be
+/// anybody's.
+fn misspelt(variables: impl Iterator<Item = std::ffi::OsString>) -> Vec<String> {
+    let known: Vec<_> = ALL.iter().map(Setting::variable).collect();
+    let mut found: Vec<_> = variables
+        .filter_map(|name| name.into_string().ok())
+        .filter(|name| !known.contains(name))
+        .filter_map(|name| {
+            let meant = nearest(name.strip_prefix("HMR_")?, ALL.iter().map(|it| it.name))?;
+            let meant = ALL.iter().find(|setting| setting.name == meant)?.variable();
+            let text = "is no setting; did you mean";
+            Some(format!("the environment variable {name} {text} {meant}?"))
+        })
+        .collect();
+    found.sort_unstable();
+    found
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn error(text: &str) -> String {
-        format!("{:#}", parse(text).expect_err(text))
-    }
-
-    #[test]
-    fn a_file_without_the_table_says_nothing() {
-        for text in [
-            "",
-            "[tool.other]\nx = 1\n",
-            "[project]\nname = 'a'\n",
-            "[tool.hmr]\n",
-        ] {
-            assert_eq!(parse(text).expect(text), Settings::default());
-        }
-    }
-
-    #[test]
-    fn names_are_read() {
-        let settings = parse("[tool.hmr]\ncode-readers = ['trace', 'my.compile']\n");
-        assert_eq!(
-            settings.expect("valid").code_readers,
-            ["trace", "my.compile"]
-        );
-    }
-
-    #[test]
-    fn the_granularity_is_read() {
-        for (text, granularity) in [
-            ("module", Granularity::Module),
-            ("statement", Granularity::Statement),
-        ] {
-            let settings = parse(&format!("[tool.hmr]\ngranularity = '{text}'\n"));
-            assert_eq!(settings.expect("valid").granularity, Some(granularity));
-        }
-        assert_eq!(
-            error("[tool.hmr]\ngranularity = 'line'\n"),
-            "line 2: tool.hmr.granularity must be \"module\" or \"statement\""
-        );
-    }
-
-    #[test]
-    fn what_is_wrong_is_said() {
-        assert_eq!(
-            error("[tool]\nhmr = 1\n"),
-            "line 2: tool.hmr is integer, not a table"
-        );
-        assert_eq!(
-            error("[tool.hmr]\ncode_readers = []\n"),
-            "line 2: tool.hmr has no setting named code_readers; did you mean code-readers?"
-        );
-        assert_eq!(
-            error("[project]\n\n[tool.hmr]\nzzz = 1\ngranulatiry = 'module'\n"),
-            "line 4: tool.hmr has no setting named zzz; there are code-readers, granularity"
-        );
-        assert_eq!(
-            error("[tool.hmr]\ngranularity = 'module'\ngranulatiry = 'module'\n"),
-            "line 3: tool.hmr has no setting named granulatiry; did you mean granularity?"
-        );
-        for value in ["'jit'", "['jit', 1]", "{}"] {
-            assert_eq!(
-                error(&format!("[tool.hmr]\ncode-readers = {value}\n")),
-                "line 2: tool.hmr.code-readers must be a list of names, as in [\"jit\"]"
-            );
-        }
-        assert!(error("[tool.hmr\n").contains("line 1"));
-    }
-}
+mod tests;

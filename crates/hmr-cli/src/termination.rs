@@ -47,11 +47,16 @@ pub(crate) fn is_asked() -> bool {
     IS_ASKED.load(Ordering::Relaxed)
 }
 
+/// Calls what was registered for the end, dispose hooks among it.
+pub(crate) fn run_hooks(py: Python<'_>) -> PyResult<()> {
+    forgive(py, import_own(py, "atexit")?.call_method0("_run_exitfuncs"));
+    flush_output(py)
+}
+
 /// Ends the process by the signal, after the hooks if `calls_hooks`.
 pub(crate) fn end(py: Python<'_>, calls_hooks: bool) -> PyResult<()> {
     if calls_hooks {
-        forgive(py, import_own(py, "atexit")?.call_method0("_run_exitfuncs"));
-        forgive(py, flush_output(py));
+        forgive(py, run_hooks(py));
     }
     let signal = py.import("_signal")?;
     let number = signal.getattr("SIGTERM")?;

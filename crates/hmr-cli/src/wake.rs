@@ -65,9 +65,16 @@ impl Waker {
 impl Sleeper {
     /// Waits for a [`Waker::wake`]. May also return without one.
     ///
-    /// Raises what the program's signal handlers raise: `KeyboardInterrupt` for Ctrl-C.
-    pub(crate) fn sleep(&mut self, py: Python<'_>) -> PyResult<()> {
-        self.0.sleep(py)
+    /// Raises what the program's signal handlers raise: `KeyboardInterrupt` for Ctrl-C. Ends also when
+    /// `other`, a descriptor, can be read.
+    pub(crate) fn sleep(&mut self, py: Python<'_>, other: Option<i32>) -> PyResult<()> {
+        self.0.sleep(py, other)
+    }
+
+    /// The descriptor that ends it, for signal handlers to write to.
+    #[cfg(unix)]
+    pub(crate) fn for_signals(&self) -> i32 {
+        self.0.for_signals()
     }
 }
 
@@ -120,17 +127,23 @@ mod imp {
     }
 
     impl Sleeper {
-        pub(super) fn sleep(&mut self, py: Python<'_>) -> PyResult<()> {
+        pub(super) fn for_signals(&self) -> i32 {
+            self.for_signals.as_raw_fd()
+        }
+
+        pub(super) fn sleep(&mut self, py: Python<'_>, other: Option<i32>) -> PyResult<()> {
             // `_signal` is built in: a `signal.py` of the program cannot stand for it.
             let signal = py.import("_signal")?;
             let select = self.select.bind(py);
             let nothing = pyo3::types::PyTuple::empty(py);
             let set_wakeup = |fd: i32| signal.call_method1("set_wakeup_fd", (fd,));
 
+            let ends: Vec<_> = other.into_iter().chain([self.pipe.as_raw_fd()]).collect();
+
             let previous: i32 = set_wakeup(self.for_signals.as_raw_fd())?.extract()?;
             let woken = py
                 .check_signals()
-                .and_then(|()| select.call1(((self.pipe.as_raw_fd(),), &nothing, &nothing)))
+                .and_then(|()| select.call1((ends, &nothing, &nothing)))
                 .and_then(|_| py.check_signals());
             // The program may have closed its own meanwhile.
             forgive(py, set_wakeup(previous));
@@ -169,7 +182,7 @@ mod imp {
     }
 
     impl Sleeper {
-        pub(super) fn sleep(&mut self, py: Python<'_>) -> PyResult<()> {
+        pub(super) fn sleep(&mut self, py: Python<'_>, _other: Option<i32>) -> PyResult<()> {
             // `queue.Empty`: nobody woke us in time.
             let _ = self.0.call_method1(py, "get", (true, SECONDS));
             py.check_signals()

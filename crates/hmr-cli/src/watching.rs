@@ -1,17 +1,12 @@
 //! What the watcher looks at: the project's folder, and whatever else the program turns out to use.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use hmr_module_graph::{Input, python::Engine};
-use hmr_watcher::{Debounce, Filter, Points, Watcher};
+use hmr_watcher::{Points, Watcher};
 
-use crate::report::Reporter;
+use crate::{choice::Choice, report::Reporter};
 
 /// As long as it may take to write a file, once it has been begun.
 const SAVE: Duration = Duration::from_millis(10);
@@ -19,6 +14,7 @@ const SAVE: Duration = Duration::from_millis(10);
 /// The watcher of one session and what it has been told to look at.
 pub(crate) struct Watching {
     watcher: Arc<Watcher>,
+    choice: Arc<Choice>,
     folders: BTreeSet<PathBuf>,
     /// What loads have read.
     inputs: BTreeSet<Input>,
@@ -26,9 +22,10 @@ pub(crate) struct Watching {
 
 impl Watching {
     /// Begins with the program's own folder.
-    pub(crate) fn start(folder: PathBuf, entry: &str) -> Result<Self> {
+    pub(crate) fn start(folder: PathBuf, entry: &str, choice: Arc<Choice>) -> Result<Self> {
         Ok(Self {
-            watcher: Arc::new(watch(&folder, entry)?),
+            watcher: Arc::new(choice.watch(&folder, entry)?),
+            choice,
             folders: BTreeSet::from([folder]),
             inputs: BTreeSet::new(),
         })
@@ -51,6 +48,7 @@ impl Watching {
             // No watcher has waited for the end of these saves.
             std::thread::sleep(SAVE);
         }
+        unseen.retain(|file| !self.choice.excludes(file));
         without_repeats(unseen)
     }
 
@@ -77,6 +75,9 @@ impl Watching {
         let Some(inputs) = engine.inputs_to_watch() else {
             return Vec::new();
         };
+        let inputs = inputs.into_iter();
+        let inputs = inputs.filter(|input| !self.choice.excludes(input.path()));
+        let inputs: Vec<_> = inputs.collect();
         let new: Vec<_> = inputs
             .iter()
             .filter(|input| !self.inputs.contains(input))
@@ -99,28 +100,6 @@ fn points_of(inputs: &BTreeSet<Input>) -> Points {
         };
     }
     points
-}
-
-/// The entry counts whatever its name is: scripts often have no ending.
-pub(crate) fn watch(folder: &Path, entry: &str) -> Result<Watcher> {
-    let filter = Filter::new().include("**/*.py").include(escape_glob(entry));
-    Watcher::builder()
-        .path(folder)
-        .filter(filter)
-        .debounce(Debounce::default())
-        .build()
-        .with_context(|| format!("cannot watch {}", folder.display()))
-}
-
-fn escape_glob(name: &str) -> String {
-    let mut glob = String::new();
-    for letter in name.chars() {
-        if "*?[]{}!\\".contains(letter) {
-            glob.push('\\');
-        }
-        glob.push(letter);
-    }
-    glob
 }
 
 /// The same files, each once.

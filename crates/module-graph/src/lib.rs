@@ -3,6 +3,7 @@
 #![warn(clippy::unwrap_used)]
 
 pub mod diff;
+pub mod equality;
 mod export;
 mod graph;
 mod name;

@@ -59,6 +59,8 @@ pub enum Cause {
     },
     /// The new source is not Python: running it shows the error.
     SyntaxError(SyntaxError),
+    /// Patching is turned off.
+    NoPatching,
     /// The source that ran is not known.
     Unknown,
 }
@@ -340,6 +342,7 @@ impl fmt::Display for Cause {
                 write!(f, "@{decorator} has read the code of {unit}")
             }
             Self::SyntaxError(error) => write!(f, "{error}"),
+            Self::NoPatching => f.write_str("patching is turned off"),
             Self::Unknown => f.write_str("what ran before is not known"),
         }
     }

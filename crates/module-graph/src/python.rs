@@ -44,6 +44,7 @@ mod bytecode;
 mod cached;
 mod caches;
 mod calls;
+mod choices;
 mod code_diff;
 mod cold_order;
 mod cycles;

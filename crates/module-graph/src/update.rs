@@ -135,6 +135,10 @@ pub enum Reason {
     Data(Vec<Input>),
     /// Its last run raised, so it was tried again.
     Retried,
+    /// It is the entry, and these files changed, for whose sake it is to run again: see `Engine::include`.
+    Included(Vec<PathBuf>),
+    /// It is the entry, and somebody asked for it.
+    Asked,
     /// Its last run took so long that it was not tracked to its end, and something changed.
     Untracked,
 }

@@ -45,6 +45,11 @@ impl fmt::Display for Reason {
             Self::Edited => f.write_str("it was edited"),
             Self::Retried => f.write_str("its last run failed"),
             Self::Untracked => f.write_str("it had run for too long to be tracked to its end"),
+            Self::Included(files) => {
+                let files: Vec<_> = files.iter().map(|it| it.display().to_string()).collect();
+                write!(f, "the settings include {}", few(&files))
+            }
+            Self::Asked => f.write_str("it was asked for"),
             Self::Read(reads) => {
                 let reads = reads.iter().map(|(module, name)| read(module, name));
                 write!(f, "it {}", few(&reads.collect::<Vec<_>>()))

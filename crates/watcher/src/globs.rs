@@ -15,14 +15,50 @@ pub(crate) enum Use {
     Exclude,
 }
 
-/// See the module.
+/// Globs as those of a [`Filter`](crate::Filter), for consumers that have paths of their own to judge.
+///
+/// # Examples
+///
+/// ```
+/// use hmr_watcher::Globs;
+///
+/// let globs = Globs::excluding(&["*.log".into(), "/app/build/**".into()])?;
+/// assert!(globs.match_path("/app/run/today.log".as_ref()));
+/// assert!(globs.match_path("/app/build/x.py".as_ref()));
+/// assert!(!globs.match_path("/app/main.py".as_ref()));
+/// # Ok::<(), hmr_watcher::Error>(())
+/// ```
 #[derive(Debug)]
-pub(crate) struct Globs {
+pub struct Globs {
     relative: GlobSet,
     whole: GlobSet,
 }
 
 impl Globs {
+    /// As those given to [`Filter::include`](crate::Filter::include).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BadGlob`] if one does not parse or can match nothing.
+    pub fn including(globs: &[String]) -> Result<Self, Error> {
+        Self::new(globs, Use::Include)
+    }
+
+    /// As those given to [`Filter::exclude`](crate::Filter::exclude).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BadGlob`] if one does not parse or can match nothing.
+    pub fn excluding(globs: &[String]) -> Result<Self, Error> {
+        Self::new(globs, Use::Exclude)
+    }
+
+    /// Whether one matches `path`, which is absolute: by its name, or as a whole. What is below a
+    /// directory that matches does not match by that.
+    pub fn match_path(&self, path: &Path) -> bool {
+        self.match_either(path, path)
+    }
+
     /// # Errors
     ///
     /// [`ErrorKind::BadGlob`] if one does not parse or can match nothing.

@@ -47,6 +47,7 @@ pub use debounce::Debounce;
 pub use error::{Error, ErrorKind};
 pub use files::{Disk, Entry, Files, Kind, Stat};
 pub use filter::{DEFAULT_IGNORED_DIRS, Filter};
+pub use globs::Globs;
 pub use inbox::Sink;
 pub use memory::MemoryFiles;
 pub use mounts::Mounts;

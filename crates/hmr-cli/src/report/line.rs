@@ -31,7 +31,11 @@ pub(crate) struct Line<'a> {
 
 impl Line<'_> {
     pub(crate) fn of(&self, update: &Update) -> String {
-        let files = self.names.files(&update.files);
+        let files = if update.files.is_empty() {
+            "asked".to_owned()
+        } else {
+            self.names.files(&update.files)
+        };
         let time = if self.timings {
             timings(update)
         } else {

@@ -12,10 +12,12 @@ pub enum Style {
 impl Style {
     /// In colour if stderr is a terminal that shows it and nobody has asked for none: `NO_COLOR`,
     /// `CLICOLOR`, `CLICOLOR_FORCE` and `TERM` say so.
+    ///
+    /// A Windows console is told that codes will come; one that does not know them gets none.
     pub fn of_stderr() -> Self {
-        match anstream::AutoStream::choice(&std::io::stderr()) {
-            anstream::ColorChoice::Never => Self::Plain,
-            _ => Self::Colored,
+        match anstream::AutoStream::auto(std::io::stderr()).current_choice() {
+            anstream::ColorChoice::AlwaysAnsi => Self::Colored,
+            _ => Self::Plain,
         }
     }
 

@@ -34,6 +34,8 @@ pub(super) struct EntryRun {
     pub(super) is_restarting: bool,
     /// An update is under way, and the entry does not run inside of it.
     pub(super) is_updating: bool,
+    /// A person wants it to run again, whatever has changed.
+    pub(super) is_asked_for: bool,
 }
 
 /// How much has been seen of what the entry reads.
@@ -81,6 +83,14 @@ impl Engine {
             }
         }
         settle::update(self, py, Vec::new())
+    }
+
+    /// As [`Engine::run_entry_again`], because a person wants it.
+    pub fn run_entry_for_person(&'static self, py: Python<'_>) -> Update {
+        self.state().entry_run.is_asked_for = true;
+        let update = self.run_entry_again(py);
+        self.state().entry_run.is_asked_for = false;
+        update
     }
 
     /// The program has settled down: from now on its reads are its own affair.
@@ -186,6 +196,10 @@ impl Engine {
         if !passed_on.is_empty() {
             let whole = passed_on.into_iter().map(|module| (module, String::new()));
             return Some(Reason::Read(whole.collect()));
+        }
+        let included = self.state().included.clone();
+        if !included.is_empty() {
+            return Some(Reason::Included(included));
         }
         if reads.is_empty() && data.is_empty() {
             return None;

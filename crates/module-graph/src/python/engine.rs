@@ -31,6 +31,7 @@ use super::{
     cached::CachedFunctions,
     caches,
     calls::{self, CodeFiles},
+    choices::Choices,
     cycles::Circle,
     dispose::{self, Hooks},
     endless::EntryRun,
@@ -76,6 +77,7 @@ pub struct Engine {
     pub(super) by_statement: AtomicBool,
     in_color: AtomicBool,
     explains: AtomicBool,
+    pub(super) choices: Choices,
 }
 
 /// What changes while the program runs.
@@ -98,6 +100,8 @@ pub(super) struct State {
     pub(super) failed: Vec<ModuleId>,
     /// The files that turned out to hold what they held before.
     pub(super) rewritten: Vec<PathBuf>,
+    /// The files for whose sake the entry has to run again: see [`Engine::include`].
+    pub(super) included: Vec<PathBuf>,
     /// How many loads are running, on all threads.
     pub(super) loading: usize,
     /// Ctrl-C has stopped the update that is under way.
@@ -144,6 +148,7 @@ pub(super) struct Batch {
     runs: FxHashMap<ModuleId, u32>,
     imported: FxHashSet<ModuleId>,
     rewritten: Vec<PathBuf>,
+    included: Vec<PathBuf>,
     interrupted: bool,
     reload_has_begun: bool,
 }
@@ -162,6 +167,7 @@ impl State {
             runs: std::mem::take(&mut self.runs),
             imported: std::mem::take(&mut self.imported),
             rewritten: std::mem::take(&mut self.rewritten),
+            included: std::mem::take(&mut self.included),
             interrupted: std::mem::take(&mut self.interrupted),
             reload_has_begun: std::mem::take(&mut self.listeners.has_begun),
         }
@@ -173,6 +179,7 @@ impl State {
         self.runs = batch.runs;
         self.imported = batch.imported;
         self.rewritten = batch.rewritten;
+        self.included = batch.included;
         self.interrupted = batch.interrupted;
         self.listeners.has_begun = batch.reload_has_begun;
     }
@@ -429,6 +436,7 @@ impl Engine {
             by_statement: AtomicBool::new(false),
             in_color: AtomicBool::new(false),
             explains: AtomicBool::new(false),
+            choices: Choices::default(),
         };
         ENGINE
             .set(engine)

@@ -186,10 +186,18 @@ impl Engine {
         }
     }
 
-    /// Marks the readers of what a save of `file` may have changed.
+    /// Marks the readers of what a save of `file` may have changed; without any, the entry, if the file
+    /// is one of those that it is to run for.
     pub(super) fn mark_inputs(&self, file: &Path) {
         let mut state = self.state();
-        for input in concerned_by(&state, file) {
+        let concerned = concerned_by(&state, file);
+        let is_known = !concerned.is_empty()
+            || state.inputs.is_own(file)
+            || !state.graph.at_path(file).is_empty();
+        if !is_known && !is_python(file) && self.is_included(file) {
+            state.mark_included(file.to_path_buf());
+        }
+        for input in concerned {
             if !state.inputs.is_own(input.path()) {
                 state.graph.input_written(&input);
             }
@@ -236,6 +244,7 @@ impl Engine {
                 .any(|input| state.graph.has_input_changed(input))
                 || (is_module(file) || !state.graph.at_path(file).is_empty())
                     && !state.rewritten.contains(file)
+                || state.included.contains(file)
         };
         files.into_iter().filter(is_changed).collect()
     }
@@ -301,6 +310,7 @@ impl Engine {
         let is_read = |file: &PathBuf| {
             let mut concerned = concerned_by(&state, file).into_iter();
             concerned.any(|input| !state.inputs.is_own(input.path()))
+                || !state.inputs.is_own(file) && self.is_included(file)
         };
         let rest = rest.into_iter().filter(is_read).collect::<Vec<_>>();
         drop(state);

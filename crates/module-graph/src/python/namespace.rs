@@ -13,6 +13,7 @@ use super::{
     equality,
     unify::{self, Changes},
 };
+use crate::equality::Equality;
 
 /// Names of the import system and the interpreter. They are no values of the program.
 pub(super) const MACHINERY: [&str; 8] = [
@@ -144,9 +145,13 @@ impl<'py> Snapshot<'py> {
         self,
         stale: &FxHashSet<String>,
         in_place: &[Py<PyAny>],
+        equality: Equality,
     ) -> PyResult<Changes> {
         self.drop_stale(stale)?;
-        unify::unify(&self.namespace, &self.before, in_place)
+        match equality {
+            Equality::Value => unify::unify(&self.namespace, &self.before, in_place),
+            Equality::Identity => unify::tell_apart(&self.namespace, &self.before, in_place),
+        }
     }
 
     /// A name that something other than the module's top level has bound since is not stale, and

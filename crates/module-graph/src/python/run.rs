@@ -376,7 +376,7 @@ impl Engine {
         let aside = self.set_writes_aside(id, &before, &namespace, own, &new.global, &code)?;
         stale.retain(|name| !aside.left.contains(name));
         let in_place = self.in_place(py);
-        let changes = before.compare(&stale, &in_place)?;
+        let changes = before.compare(&stale, &in_place, self.equality())?;
         drop(in_place);
         self.put_writes_back(id, &namespace, &aside)?;
         {

@@ -170,6 +170,10 @@ impl Batch<'_> {
             Reason::Read(reads)
         } else if !data.is_empty() {
             Reason::Data(data)
+        } else if state.graph.name(module).is_main() && !state.included.is_empty() {
+            Reason::Included(state.included.clone())
+        } else if state.graph.name(module).is_main() && state.entry_run.is_asked_for {
+            Reason::Asked
         } else if state.entry_run.tracking == Tracking::EndedSealed
             && state.graph.name(module).is_main()
         {

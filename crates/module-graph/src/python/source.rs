@@ -93,8 +93,13 @@ impl Engine {
         if new.code.eq(old).unwrap_or(false) {
             return false;
         }
+        let patched = if self.may_patch() {
+            self.patch(id, old, &new.code, new.is_spliced)
+        } else {
+            Ok(Patching::Refused(Some(Cause::NoPatching)))
+        };
         // What patching raises is no news for the program: the module runs again.
-        match forgive(py, self.patch(id, old, &new.code, new.is_spliced)) {
+        match forgive(py, patched) {
             Some(Patching::Done) => return false,
             Some(Patching::Refused(cause)) => {
                 let after = self.reading_of(id, &new.code);

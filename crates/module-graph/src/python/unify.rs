@@ -102,6 +102,38 @@ pub(super) fn unify<'py>(
     })
 }
 
+/// As [`unify`], but no old object stays in the place of a new one: what the run made anew is told as
+/// changed.
+pub(super) fn tell_apart<'py>(
+    namespace: &Bound<'py, PyDict>,
+    before: &Bound<'py, PyDict>,
+    changed_before: &[Py<PyAny>],
+) -> PyResult<Changes> {
+    let changed: FxHashSet<usize> = changed_before
+        .iter()
+        .map(|object| object.as_ptr() as usize)
+        .collect();
+    let mut names = if changed.is_empty() {
+        Vec::new()
+    } else {
+        Reach::of(namespace)?.names_to(&changed)?
+    };
+    for (one, other) in [(namespace, before), (before, namespace)] {
+        for (name, value) in one {
+            let is_same = other.get_item(&name)?.is_some_and(|it| it.is(&value));
+            if !is_same && let Ok(name) = name.extract::<String>() {
+                names.extend((!MACHINERY.contains(&name.as_str())).then_some(name));
+            }
+        }
+    }
+    names.sort_unstable();
+    names.dedup();
+    Ok(Changes {
+        names,
+        ..Changes::default()
+    })
+}
+
 /// Finds what can stay, and makes it equal to what gives way to it.
 fn keep<'py>(
     namespace: &Bound<'py, PyDict>,

@@ -13,6 +13,7 @@ use pyo3::{prelude::*, types::PyDict};
 use rustc_hash::FxHashSet;
 
 use super::super::{namespace::Snapshot, unify::Changes};
+use crate::equality::Equality;
 
 /// What became of a name's object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +85,7 @@ impl<'py> Module<'py> {
         let before = Snapshot::take(self.namespace.clone()).expect("a dict");
         self.run(source);
         before
-            .compare(&FxHashSet::default(), &[])
+            .compare(&FxHashSet::default(), &[], Equality::Value)
             .expect("nothing of the user's runs")
     }
 
