@@ -13,9 +13,19 @@ const SERVER: &str = "import m\nfrom http.server import BaseHTTPRequestHandler, 
     server = HTTPServer(('127.0.0.1', 0), BaseHTTPRequestHandler)\nprint('V', m.X, flush=True)\n\
     server.serve_forever()\n";
 
+const THREAD: &str = "import m, threading, time\n\
+    def work():\n    print('V', m.X, flush=True)\n    while True:\n        time.sleep(0.01)\n\
+    thread = threading.Thread(target=work, daemon=True)\nX = m.X\nthread.start()\nthread.join()\n";
+
+/// A program of each kind: it shows `m.X`, which it takes for good.
+fn kinds() -> [String; 5] {
+    let uvloop = ASYNC.replace("asyncio.run", "import uvloop; uvloop.run");
+    [LOOP, ASYNC, &uvloop, SERVER, THREAD].map(str::to_owned)
+}
+
 #[test]
 fn f10_one_ctrl_c_ends_the_program() {
-    for main in [LOOP, ASYNC, SERVER] {
+    for main in &kinds() {
         let project = Project::new(&[("m.py", "X = 1\n"), ("main.py", main)]);
         let mut hmr = Hmr::start(&project, &["main.py"]);
         hmr.wait_stdout("V 1");
@@ -32,7 +42,7 @@ fn f10_one_ctrl_c_ends_the_program() {
 
 #[test]
 fn f10_one_ctrl_c_ends_the_program_after_reloads_and_restarts() {
-    for main in [LOOP, ASYNC, SERVER] {
+    for main in &kinds() {
         let project = Project::new(&[("m.py", "X = 1\nY = 1\n"), ("main.py", main)]);
         let mut hmr = Hmr::start(&project, &["main.py"]);
         hmr.wait_stdout("V 1");
@@ -102,7 +112,7 @@ fn f10_a_second_ctrl_c_ends_a_program_that_takes_long_to_end() {
 
 #[test]
 fn f12_ctrl_c_stops_a_slow_reload_and_not_the_program() {
-    for main in [LOOP, ASYNC, SERVER] {
+    for main in kinds() {
         let main = main.replace("m.X", "1");
         let project = Project::new(&[("m.py", "X = 1\n"), ("main.py", &main)]);
         let mut hmr = Hmr::start(&project, &["main.py"]);
