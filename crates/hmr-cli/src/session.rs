@@ -53,6 +53,7 @@ impl Session {
         let roots = Roots::new(py, config.roots.clone())?;
         let engine = Engine::install(py, roots)?;
         engine.set_granularity(config.granularity);
+        engine.set_seal(config.settings.seal);
         engine.set_explains(config.why);
         engine.set_color(config.style == Style::Colored);
         let code_readers = config.settings.code_readers.iter().cloned();

@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use hmr_module_graph::statements::Granularity;
+use hmr_module_graph::{python::Seal, statements::Granularity};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -19,9 +19,10 @@ use toml::{
 
 const GRANULARITY: &str = "granularity";
 const CODE_READERS: &str = "code-readers";
+const SEAL: &str = "seal";
 
 /// All that there are, sorted.
-const NAMES: [&str; 2] = [CODE_READERS, GRANULARITY];
+const NAMES: [&str; 3] = [CODE_READERS, GRANULARITY, SEAL];
 
 /// From here on, two names are taken for one with a slip of the finger.
 const ALIKE: f64 = 0.8;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub code_readers: Vec<String>,
     /// `granularity`: how much of a module runs again when it must, `"module"` or `"statement"`.
     pub granularity: Option<Granularity>,
+    /// `seal`: when a program that does not end counts as started, `"auto"`, `"serve"` or `"never"`.
+    pub seal: Seal,
 }
 
 impl Settings {
@@ -96,6 +99,7 @@ fn set(settings: &mut Settings, name: &str, value: &DeValue<'_>) -> Result<()> {
     match name {
         GRANULARITY => settings.granularity = Some(granularity(value)?),
         CODE_READERS => settings.code_readers = names(name, value)?,
+        SEAL => settings.seal = seal(value)?,
         _ => bail!("tool.hmr has no setting named {name}{}", instead_of(name)),
     }
     Ok(())
@@ -124,6 +128,15 @@ fn granularity(value: &DeValue<'_>) -> Result<Granularity> {
         Some("module") => Ok(Granularity::Module),
         Some("statement") => Ok(Granularity::Statement),
         _ => bail!("tool.hmr.granularity must be \"module\" or \"statement\""),
+    }
+}
+
+fn seal(value: &DeValue<'_>) -> Result<Seal> {
+    match value.as_str() {
+        Some("auto") => Ok(Seal::Auto),
+        Some("serve") => Ok(Seal::Serve),
+        Some("never") => Ok(Seal::Never),
+        _ => bail!("tool.hmr.seal must be \"auto\", \"serve\" or \"never\""),
     }
 }
 
@@ -182,6 +195,16 @@ mod tests {
     }
 
     #[test]
+    fn when_a_program_counts_as_started_is_read() {
+        let settings = parse("[tool.hmr]\nseal = 'serve'\n");
+        assert_eq!(settings.expect("valid").seal, Seal::Serve);
+        assert_eq!(
+            error("[tool.hmr]\nseal = 1\n"),
+            "line 2: tool.hmr.seal must be \"auto\", \"serve\" or \"never\""
+        );
+    }
+
+    #[test]
     fn what_is_wrong_is_said() {
         assert_eq!(
             error("[tool]\nhmr = 1\n"),
@@ -193,7 +216,7 @@ mod tests {
         );
         assert_eq!(
             error("[project]\n\n[tool.hmr]\nzzz = 1\ngranulatiry = 'module'\n"),
-            "line 4: tool.hmr has no setting named zzz; there are code-readers, granularity"
+            "line 4: tool.hmr has no setting named zzz; there are code-readers, granularity, seal"
         );
         assert_eq!(
             error("[tool.hmr]\ngranularity = 'module'\ngranulatiry = 'module'\n"),

@@ -20,6 +20,7 @@ use super::{
     errors, frames,
     inputs::hash_of,
     reads::{self, IS_INPUT},
+    sealing::{self, Seal},
     settle,
     startup::Paths,
     units,
@@ -34,6 +35,10 @@ pub(super) struct EntryRun {
     pub(super) is_restarting: bool,
     /// An update is under way, and the entry does not run inside of it.
     pub(super) is_updating: bool,
+    /// When tracking ends.
+    pub(super) seal: Seal,
+    /// What it has said to have taken for good: as in a [`Reason`].
+    pub(super) captured: FxHashSet<(ModuleName, String)>,
 }
 
 /// How much has been seen of what the entry reads.
@@ -83,12 +88,15 @@ impl Engine {
         settle::update(self, py, Vec::new())
     }
 
-    /// The program has settled down: from now on its reads are its own affair.
-    pub fn seal(&self, py: Python<'_>) {
-        if reads::seal() {
+    /// The program has settled down: from now on its reads are its own affair. `false`: this is not the
+    /// entry's thread, or it is in the middle of an import.
+    pub fn seal(&self, py: Python<'_>) -> bool {
+        let is_sealed = reads::seal();
+        if is_sealed {
             self.state().entry_run.tracking = Tracking::Sealed;
             self.end_load(py);
         }
+        is_sealed
     }
 
     /// The entry has ended; whether it had been sealed, and its load with it.
@@ -127,7 +135,9 @@ impl Engine {
         body: impl FnOnce() -> R,
     ) -> R {
         if self.is_entry(id) {
-            reads::during_entry(py, id, body)
+            sealing::begin(self);
+            let seal = self.state().entry_run.seal;
+            reads::during_entry(py, id, seal, body)
         } else {
             reads::during(py, id, body)
         }
@@ -255,7 +265,9 @@ impl Engine {
                 paths.clone().into_iter().for_each(add);
             }
         }
-        let all_live = names.into_iter().filter(|(_, paths)| are_live(paths));
+        let captured = &self.state().entry_run.captured;
+        let is_live = |(read, paths): &(_, Paths)| are_live(paths) && !captured.contains(read);
+        let all_live = names.into_iter().filter(is_live);
         live.names = all_live.map(|(read, _)| read).collect();
         live
     }
