@@ -238,6 +238,11 @@ impl<'p> Hmr<'p> {
         kill_process(Pid::from_child(&self.child), signal).expect("the process is there");
     }
 
+    /// The number of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How much of a processor's time the process has used.
     #[cfg(target_os = "linux")]
     pub fn processor_time(&self) -> std::time::Duration {

@@ -30,6 +30,8 @@ mod endless;
 #[cfg(unix)]
 mod endless_end;
 #[cfg(unix)]
+mod endless_restart;
+#[cfg(unix)]
 mod endless_seal;
 mod errors;
 mod events;

@@ -100,6 +100,11 @@ impl Events {
         self.write("waiting", json!({}));
     }
 
+    /// The process is about to be replaced by a new one, which begins with `start`.
+    pub(crate) fn relaunching(&self) {
+        self.write("relaunching", json!({}));
+    }
+
     pub(crate) fn warning(&self, text: &str) {
         self.write("warning", json!({ "text": text }));
     }

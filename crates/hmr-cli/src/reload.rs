@@ -21,8 +21,8 @@ use pyo3::{
 };
 
 use crate::{
-    ctrl_c, report::Reporter, restart::Restart, running::Running, saves::Saves, termination, wake,
-    watching::Watching,
+    ctrl_c, kept_sockets::KeptSockets, report::Reporter, restart::Restart, running::Running,
+    saves::Saves, termination, wake, watching::Watching,
 };
 
 /// What all reloads of a session share.
@@ -32,6 +32,7 @@ pub(crate) struct Reloads {
     pub(crate) saves: Saves,
     pub(crate) restart: Restart,
     pub(crate) running: Running,
+    pub(crate) sockets: KeptSockets,
     watching: Mutex<Watching>,
     is_busy: AtomicBool,
     /// Not that of a child that the program forks: it is the program's own, and must end.
@@ -46,6 +47,7 @@ impl Reloads {
             saves: Saves::default(),
             restart: Restart::default(),
             running: Running::default(),
+            sockets: KeptSockets::default(),
             watching: Mutex::new(watching),
             is_busy: AtomicBool::new(false),
             process: std::process::id(),
@@ -92,6 +94,7 @@ impl Reloads {
             flush_output(py)?;
             let is_news = update.restart.is_some() && !self.restart.is_under_way();
             if is_news {
+                self.sockets.gather(py);
                 self.engine.ask_entry_to_end();
                 self.restart.begin();
             } else {
@@ -126,7 +129,8 @@ impl Reloads {
     pub(crate) fn says_how_it_goes(&self, is_running: bool) -> bool {
         let restarts = is_running && self.restart.says_if_slow(&self.reporter);
         let runs = self.running.says_if_long(&self.reporter, is_running);
-        restarts || runs || self.is_busy.load(Ordering::Acquire)
+        let keeps = self.sockets.close_if_late();
+        restarts || runs || keeps || self.is_busy.load(Ordering::Acquire)
     }
 }
 

@@ -154,6 +154,18 @@ impl Reporter {
         ));
     }
 
+    /// Says that the process is replaced, and why.
+    pub fn relaunches(&self) {
+        self.tell(Events::relaunching);
+        let text = "its port is still in use by what the last run left behind";
+        let Names { label, .. } = &self.names;
+        self.line(
+            &self
+                .style
+                .warn(&format!("starts {label} in a new process ({text})")),
+        );
+    }
+
     /// Says what will not work, in a sentence.
     pub fn warning(&self, text: &str) {
         self.tell(|events| events.warning(text));
