@@ -131,6 +131,30 @@ fn f12_ctrl_c_stops_a_slow_reload_and_not_the_program() {
 }
 
 #[test]
+fn f12_a_reload_that_waits_for_a_lock_of_the_program_is_told_and_can_be_stopped() {
+    let main = "import locks, m, time\nprint('V', 1, flush=True)\nwith locks.LOCK:\n    \
+        while not time.sleep(0.01):\n        pass\n";
+    let m = |asks: &str| format!("import locks\nprint('m', flush=True)\n{asks}\n");
+    let project = Project::new(&[
+        ("locks.py", "import threading\nLOCK = threading.Lock()\n"),
+        ("m.py", &m("")),
+        ("main.py", main),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1");
+    project.save("m.py", &m("with locks.LOCK:\n    pass"));
+    hmr.wait_stdout("m");
+    hmr.wait_stderr("that it waits", |line| {
+        line.contains("if it waits for a lock that the program holds, Ctrl-C stops it")
+    });
+    hmr.interrupt();
+    hmr.wait_report("m.py")
+        .expect_failure("m", "KeyboardInterrupt");
+    hmr.save("m.py", &m("X = 1")).expect(&["m"], &["m"]);
+    assert!(hmr.is_alive());
+}
+
+#[test]
 fn f13_sigterm_ends_the_program_after_its_hooks() {
     use std::os::unix::process::ExitStatusExt as _;
 

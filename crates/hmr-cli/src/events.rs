@@ -100,6 +100,11 @@ impl Events {
         self.write("waiting", json!({}));
     }
 
+    /// A reload inside of the running program takes long.
+    pub(crate) fn stuck(&self) {
+        self.write("stuck", json!({}));
+    }
+
     /// The process is about to be replaced by a new one, which begins with `start`.
     pub(crate) fn relaunching(&self) {
         self.write("relaunching", json!({}));

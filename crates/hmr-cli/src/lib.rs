@@ -26,6 +26,7 @@ pub mod session;
 pub mod settings;
 mod termination;
 mod wake;
+mod watchdog;
 mod watching;
 
 use std::{ffi::OsString, io::Write as _};

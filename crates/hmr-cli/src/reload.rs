@@ -22,7 +22,7 @@ use pyo3::{
 
 use crate::{
     ctrl_c, kept_sockets::KeptSockets, report::Reporter, restart::Restart, running::Running,
-    saves::Saves, termination, wake, watching::Watching,
+    saves::Saves, termination, wake, watchdog::Watchdog, watching::Watching,
 };
 
 /// What all reloads of a session share.
@@ -33,6 +33,7 @@ pub(crate) struct Reloads {
     pub(crate) restart: Restart,
     pub(crate) running: Running,
     pub(crate) sockets: KeptSockets,
+    watchdog: Watchdog,
     watching: Mutex<Watching>,
     is_busy: AtomicBool,
     /// Not that of a child that the program forks: it is the program's own, and must end.
@@ -48,6 +49,7 @@ impl Reloads {
             restart: Restart::default(),
             running: Running::default(),
             sockets: KeptSockets::default(),
+            watchdog: Watchdog::default(),
             watching: Mutex::new(watching),
             is_busy: AtomicBool::new(false),
             process: std::process::id(),
@@ -76,7 +78,7 @@ impl Reloads {
         if !self.may_begin(py) || self.is_busy.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        let reloaded = self.reload_all(py);
+        let reloaded = self.watchdog.during(|| self.reload_all(py));
         self.is_busy.store(false, Ordering::Release);
         if reloaded? {
             ctrl_c::imitate(py)?;
@@ -129,6 +131,7 @@ impl Reloads {
     pub(crate) fn says_how_it_goes(&self, is_running: bool) -> bool {
         let restarts = is_running && self.restart.says_if_slow(&self.reporter);
         let runs = self.running.says_if_long(&self.reporter, is_running);
+        self.watchdog.says_if_stuck(&self.reporter);
         let keeps = self.sockets.close_if_late();
         restarts || runs || keeps || self.is_busy.load(Ordering::Acquire)
     }

@@ -154,6 +154,14 @@ impl Reporter {
         ));
     }
 
+    /// Says that a reload inside of the program does not come to its end.
+    pub fn is_stuck(&self) {
+        self.tell(Events::stuck);
+        self.line(&self.style.warn(
+            "the reload takes long; if it waits for a lock that the program holds, Ctrl-C stops it and the program goes on",
+        ));
+    }
+
     /// Says that the process is replaced, and why.
     pub fn relaunches(&self) {
         self.tell(Events::relaunching);
