@@ -5,6 +5,16 @@
 //! reaches what the entry has taken for good (see `startup`), [`Update::restart`](crate::Update) says
 //! so, and whoever drives the engine makes the program end and calls [`Engine::run_entry_again`].
 //!
+//! What is done about a save while the entry runs is decided in this order, each step only if the one before
+//! will not do:
+//!
+//! 1. patch the live functions (`must_run_again`, in `source`);
+//! 2. run modules again, and leave the entry alone (`settle_all`, in `settle`);
+//! 3. call who accepts the change (`call_waiting_acceptors`, in `accept`);
+//! 4. restart the entry, if [`Engine::reaches_entry`] finds that it holds what has changed: whatever could
+//!    give a running program what is new, without a restart, belongs in there, before its answer;
+//! 5. replace the process, if the entry cannot run again in it (`run_again`, in the session of `hmr-cli`).
+//!
 //! Once the entry has settled down its load is *sealed*: nothing of it is tracked any more, and
 //! modules are plain.
 //!
