@@ -236,7 +236,9 @@ def install_wheel(python, tools, environment, summary):
     summary.step("wheel: install", [python, "-m", "venv", "--clear", "--without-pip", folder], environment)
     pip = [executable(tools, "python"), "-m", "pip", "--disable-pip-version-check"]
     pip += ["--python", executable(folder, "python")]
-    summary.step("wheel: install", pip + ["install", "--quiet", ROOT], environment)
+    # Programs of the tests use it.
+    wanted = [ROOT] if os.name == "nt" else [ROOT, "uvloop"]
+    summary.step("wheel: install", pip + ["install", "--quiet", *wanted], environment)
     return folder
 
 

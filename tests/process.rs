@@ -238,6 +238,24 @@ impl<'p> Hmr<'p> {
         kill_process(Pid::from_child(&self.child), signal).expect("the process is there");
     }
 
+    /// The number of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How much of a processor's time the process has used.
+    #[cfg(target_os = "linux")]
+    pub fn processor_time(&self) -> std::time::Duration {
+        let stat = format!("/proc/{}/stat", self.child.id());
+        let stat = std::fs::read_to_string(stat).expect("the process is there");
+        // Behind the command, which is in brackets, the third field and what follows.
+        let (_, fields) = stat.rsplit_once(')').expect("the command is in brackets");
+        let fields: Vec<_> = fields.split_whitespace().collect();
+        let ticks = |at: usize| -> u64 { fields[at - 3].parse().expect("a number") };
+        let a_second = rustix::param::clock_ticks_per_second();
+        std::time::Duration::from_millis((ticks(14) + ticks(15)) * 1000 / a_second)
+    }
+
     /// How many files and directories the process asks the kernel to watch.
     #[cfg(target_os = "linux")]
     pub fn inotify_watches(&self) -> usize {

@@ -8,6 +8,7 @@ from ._hmr import (
     __version__,
     accept,
     cache,
+    captured,
     data,
     invalidate,
     is_hot,
@@ -16,6 +17,7 @@ from ._hmr import (
     post_reload,
     pre_reload,
     prune,
+    sealed,
 )
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "__version__",
     "accept",
     "cache",
+    "captured",
     "data",
     "invalidate",
     "is_hot",
@@ -34,4 +37,5 @@ __all__ = [
     "post_reload",
     "pre_reload",
     "prune",
+    "sealed",
 ]

@@ -100,6 +100,21 @@ def cache(function: Callable[[], _Value]) -> CachedFunction[_Value]:
     Raises `TypeError` if `function` cannot be called, or is a coroutine or generator. What it raises is not
     kept. Two threads that call at once may both call the function."""
 
+def sealed() -> None:
+    """The program has started: a change of what it has read so far restarts it, and what it reads from now on
+    it will read again by itself.
+
+    For a program that does not end, once, where its start-up is over; `hmr` guesses otherwise. Any thread
+    may call it. Nothing that is read later is tracked, so that reading costs what it costs under python."""
+
+def captured(module: str | ModuleType, name: str) -> None:
+    """The program has taken `name` of `module` for good: a change of it, or of what a function of that name
+    does, restarts a program that does not end, however often it reads it. `module` is a module or its name,
+    relative ones too.
+
+    It holds for the run of the program that it is called in. Modules that are not the user's are left
+    alone. Raises `TypeError` and `ValueError` for what is no module."""
+
 def main(argv: Sequence[str]) -> int:
     """Run the command with `argv`, whose first item is the command's own name, and return the exit
     status."""

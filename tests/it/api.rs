@@ -300,7 +300,7 @@ fn without_hmr_nothing_is_ever_called() {
     let program = "import hmr\nprint(hmr.is_hot())\n\
         @hmr.pre_reload\ndef before():\n    print('before')\n    return 5\n\
         with hmr.post_reload(lambda: print('after')) as hook:\n    pass\n\
-        hook.remove()\nhmr.on('error', print)\nhmr.prune(before)\nhmr.on_dispose(lambda: print('at exit'))\n\
+        hook.remove()\nhmr.sealed()\nhmr.captured(hmr, 'on')\nhmr.on('error', print)\nhmr.prune(before)\nhmr.on_dispose(lambda: print('at exit'))\n\
         print(before())\n";
     assert_eq!(plain(program), ["False", "before", "5", "at exit"]);
 }

@@ -20,6 +20,7 @@ fn check(main: &str) {
         assert_eq!(reload.ran, [""; 0], "{}", reload.log);
     }
     assert!(!hmr.log().contains("restarts"), "{}", hmr.log());
+    assert!(!hmr.log().contains("Traceback"), "{}", hmr.log());
     assert!(hmr.is_alive());
 }
 
@@ -52,46 +53,106 @@ fn f07_a_loop_sees_a_module_that_ran_again() {
     assert!(!hmr.log().contains("restarts"), "{}", hmr.log());
 }
 
-#[test]
-fn f08_a_coroutine_sees_the_new_function_between_two_steps() {
-    let main = format!(
+/// A main coroutine that shows values, run by `run`.
+fn coroutine(run: &str) -> String {
+    format!(
         "{SHOW}import asyncio\n\
          async def main():\n    turns = 0\n    while True:\n        show()\n        turns += 1\n        \
-         if turns == 60:\n            print('settled', flush=True)\n        await asyncio.sleep(0.01)\n\
-         asyncio.run(main())\n"
-    );
-    let project = Project::new(&[("m.py", &m(1)), ("main.py", &main)]);
-    let mut hmr = Hmr::start(&project, &["main.py"]);
-    hmr.wait_stdout("settled");
-    hmr.save_until("m.py", &m(2), "V 2");
-    assert!(!hmr.log().contains("restarts"), "{}", hmr.log());
+         if turns == 60:\n            print('settled', flush=True)\n        await asyncio.sleep(0.01)\n{run}(main())\n"
+    )
+}
+
+#[test]
+fn f08_a_coroutine_sees_the_new_function_between_two_steps() {
+    for run in ["asyncio.run", "import uvloop; uvloop.run"] {
+        let project = Project::new(&[("m.py", &m(1)), ("main.py", &coroutine(run))]);
+        let mut hmr = Hmr::start(&project, &["main.py"]);
+        hmr.wait_stdout("settled");
+        for value in 2..4 {
+            hmr.save_until("m.py", &m(value), &format!("V {value}"));
+        }
+        assert!(!hmr.log().contains("restarts"), "{}", hmr.log());
+    }
+}
+
+#[test]
+fn f08_a_coroutine_sees_a_module_that_ran_again() {
+    for run in ["asyncio.run", "import uvloop; uvloop.run"] {
+        let main = coroutine(run).replace("m.f()", "m.X");
+        let project = Project::new(&[("m.py", "X = 1\n"), ("main.py", &main)]);
+        let mut hmr = Hmr::start(&project, &["main.py"]);
+        hmr.wait_stdout("settled");
+        let reload = hmr.save_until("m.py", "X = 2\n", "V 2");
+        assert_eq!(reload.ran, ["m"], "{}", reload.log);
+        assert!(!hmr.log().contains("restarts"), "{}", hmr.log());
+    }
 }
 
 #[test]
 fn f08_what_tasks_beside_the_main_one_read_is_not_the_entrys() {
-    check(&format!(
+    let main = format!(
         "{SHOW}import asyncio\n\
          async def work():\n    while True:\n        show()\n        await asyncio.sleep(0.01)\n\
          async def main():\n    task = asyncio.create_task(work())\n    await asyncio.Event().wait()\n\
          asyncio.run(main())\n"
-    ));
+    );
+    check(&main);
+    check(&main.replace("asyncio.run", "import uvloop; uvloop.run"));
 }
+
+/// A client in a thread asks `PORT` all the time and shows what is new. No request may be refused.
+const CLIENT: &str = "import m, threading, urllib.request\n\
+    def ask(port):\n    last = None\n    while True:\n        \
+    now = urllib.request.urlopen(f'http://127.0.0.1:{port}').read().decode()\n        \
+    if now != last:\n            print('V', now, flush=True)\n        last = now\n\
+    def start(port):\n    threading.Thread(target=ask, args=(port,), daemon=True).start()\n\
+    def answer():\n    body = str(m.f())\n    \
+    return f'HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Length: {len(body)}\\r\\n\\r\\n{body}'.encode()\n";
 
 #[test]
 fn f09_a_server_answers_each_request_and_gives_the_new_body() {
-    // A client in a thread asks all the time; no request may be refused.
-    let main = "import m, threading, urllib.request\n\
-        from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer\n\
-        class Handler(BaseHTTPRequestHandler):\n    def do_GET(self):\n        body = str(m.f()).encode()\n        \
-        self.send_response(200)\n        self.send_header('Content-Length', str(len(body)))\n        \
-        self.end_headers()\n        self.wfile.write(body)\n    def log_message(self, *_):\n        pass\n\
-        server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)\n\
-        def ask():\n    last = None\n    while True:\n        \
-        now = urllib.request.urlopen(f'http://127.0.0.1:{server.server_port}').read().decode()\n        \
-        if now != last:\n            print('V', now, flush=True)\n        last = now\n\
-        threading.Thread(target=ask, daemon=True).start()\nserver.serve_forever()\n";
-    check(main);
+    let main = format!(
+        "{CLIENT}from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer\n\
+         class Handler(BaseHTTPRequestHandler):\n    def do_GET(self):\n        self.wfile.write(answer())\n    \
+         def log_message(self, *_):\n        pass\n\
+         server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)\nstart(server.server_port)\nserver.serve_forever()\n"
+    );
+    check(&main);
     check(&main.replace("ThreadingHTTPServer", "HTTPServer"));
+}
+
+#[test]
+fn f09_an_event_loop_answers_each_request_and_gives_the_new_body() {
+    let main = format!(
+        "{CLIENT}import asyncio\n\
+         async def serve(reader, writer):\n    await reader.readuntil(b'\\r\\n\\r\\n')\n    \
+         writer.write(answer())\n    await writer.drain()\n    writer.close()\n\
+         async def main():\n    server = await asyncio.start_server(serve, '127.0.0.1', 0)\n    \
+         start(server.sockets[0].getsockname()[1])\n    await server.serve_forever()\nasyncio.run(main())\n"
+    );
+    check(&main);
+    check(&main.replace("asyncio.run", "import uvloop; uvloop.run"));
+}
+
+#[test]
+fn f09_a_loop_that_accepts_answers_each_request_and_gives_the_new_body() {
+    // Its answers are the entry's own: it counts as a loop once it has answered for a while.
+    let main = format!(
+        "{CLIENT}import socket, time\n\
+         server = socket.create_server(('127.0.0.1', 0))\nstart(server.getsockname()[1])\nbegan = time.monotonic()\n\
+         while True:\n    connection, _ = server.accept()\n    \
+         with connection:\n        connection.recv(65536)\n        connection.sendall(answer())\n        \
+         connection.shutdown(socket.SHUT_WR)\n        connection.recv(1)\n    \
+         if began and time.monotonic() - began > 0.6:\n        began = None\n        print('settled', flush=True)\n"
+    );
+    let project = Project::new(&[("m.py", &m(1)), ("main.py", &main)]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("settled");
+    for value in 2..4 {
+        hmr.save_until("m.py", &m(value), &format!("V {value}"));
+    }
+    assert!(!hmr.log().contains("restarts"), "{}", hmr.log());
+    assert!(!hmr.log().contains("Traceback"), "{}", hmr.log());
 }
 
 const IN_THREAD: &str = "import threading, time\n\
@@ -99,7 +160,7 @@ const IN_THREAD: &str = "import threading, time\n\
     thread = threading.Thread(target=work, daemon=True)\nthread.start()\n";
 
 #[test]
-fn a_program_that_joins_a_thread_is_reloaded() {
+fn f07_a_loop_in_a_thread_sees_the_new_function() {
     check(&format!("{SHOW}{IN_THREAD}thread.join()\n"));
 }
 

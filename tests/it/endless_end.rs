@@ -13,9 +13,19 @@ const SERVER: &str = "import m\nfrom http.server import BaseHTTPRequestHandler, 
     server = HTTPServer(('127.0.0.1', 0), BaseHTTPRequestHandler)\nprint('V', m.X, flush=True)\n\
     server.serve_forever()\n";
 
+const THREAD: &str = "import m, threading, time\n\
+    def work():\n    print('V', m.X, flush=True)\n    while True:\n        time.sleep(0.01)\n\
+    thread = threading.Thread(target=work, daemon=True)\nX = m.X\nthread.start()\nthread.join()\n";
+
+/// A program of each kind: it shows `m.X`, which it takes for good.
+fn kinds() -> [String; 5] {
+    let uvloop = ASYNC.replace("asyncio.run", "import uvloop; uvloop.run");
+    [LOOP, ASYNC, &uvloop, SERVER, THREAD].map(str::to_owned)
+}
+
 #[test]
 fn f10_one_ctrl_c_ends_the_program() {
-    for main in [LOOP, ASYNC, SERVER] {
+    for main in &kinds() {
         let project = Project::new(&[("m.py", "X = 1\n"), ("main.py", main)]);
         let mut hmr = Hmr::start(&project, &["main.py"]);
         hmr.wait_stdout("V 1");
@@ -32,7 +42,7 @@ fn f10_one_ctrl_c_ends_the_program() {
 
 #[test]
 fn f10_one_ctrl_c_ends_the_program_after_reloads_and_restarts() {
-    for main in [LOOP, ASYNC, SERVER] {
+    for main in &kinds() {
         let project = Project::new(&[("m.py", "X = 1\nY = 1\n"), ("main.py", main)]);
         let mut hmr = Hmr::start(&project, &["main.py"]);
         hmr.wait_stdout("V 1");
@@ -102,7 +112,7 @@ fn f10_a_second_ctrl_c_ends_a_program_that_takes_long_to_end() {
 
 #[test]
 fn f12_ctrl_c_stops_a_slow_reload_and_not_the_program() {
-    for main in [LOOP, ASYNC, SERVER] {
+    for main in kinds() {
         let main = main.replace("m.X", "1");
         let project = Project::new(&[("m.py", "X = 1\n"), ("main.py", &main)]);
         let mut hmr = Hmr::start(&project, &["main.py"]);
@@ -118,6 +128,30 @@ fn f12_ctrl_c_stops_a_slow_reload_and_not_the_program() {
             .expect(&["m"], &["m 3"]);
         assert!(hmr.is_alive());
     }
+}
+
+#[test]
+fn f12_a_reload_that_waits_for_a_lock_of_the_program_is_told_and_can_be_stopped() {
+    let main = "import locks, m, time\nprint('V', 1, flush=True)\nwith locks.LOCK:\n    \
+        while not time.sleep(0.01):\n        pass\n";
+    let m = |asks: &str| format!("import locks\nprint('m', flush=True)\n{asks}\n");
+    let project = Project::new(&[
+        ("locks.py", "import threading\nLOCK = threading.Lock()\n"),
+        ("m.py", &m("")),
+        ("main.py", main),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1");
+    project.save("m.py", &m("with locks.LOCK:\n    pass"));
+    hmr.wait_stdout("m");
+    hmr.wait_stderr("that it waits", |line| {
+        line.contains("if it waits for a lock that the program holds, Ctrl-C stops it")
+    });
+    hmr.interrupt();
+    hmr.wait_report("m.py")
+        .expect_failure("m", "KeyboardInterrupt");
+    hmr.save("m.py", &m("X = 1")).expect(&["m"], &["m"]);
+    assert!(hmr.is_alive());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! Each test carries the number of the behaviour it shows (`a01_…` is A01) and says it as a
 //! sentence. The modules follow the letters: what a save reaches (A), state (B), errors (C), files
-//! (D), data (E), the process (F; `endless` and `endless_end` for programs that do not end). `api` holds what a program
+//! (D), data (E), the process (F; `endless` and those beside it for programs that do not end). `api` holds what a program
 //! may ask of `hmr`. `comeback`,
 //! `comments`, `names`, `namespaces`, `packages`, `paths`, `shadowed` and `signals` hold what
 //! once went wrong, without a number. `tidy` looks at the source tree instead and starts nothing.
@@ -29,6 +29,10 @@ mod dropped;
 mod endless;
 #[cfg(unix)]
 mod endless_end;
+#[cfg(unix)]
+mod endless_restart;
+#[cfg(unix)]
+mod endless_seal;
 mod errors;
 mod events;
 mod files;

@@ -195,3 +195,94 @@ fn expect_bye(hmr: &mut Hmr<'_>) {
     );
     assert!(!hmr.log().contains("Traceback"), "{}", hmr.log());
 }
+
+/// A thread of the program says when some time has passed.
+#[cfg(target_os = "linux")]
+const CLOCK: &str = "import m, threading, time\n\
+    def tell():\n    while True:\n        time.sleep(4)\n        print('later', flush=True)\n\
+    threading.Thread(target=tell, daemon=True).start()\n";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn f17_waiting_takes_no_processor_time() {
+    use std::time::Duration;
+
+    for end in ["", "time.sleep(3600)\n"] {
+        let main = format!("{CLOCK}{end}");
+        let project = Project::new(&[("m.py", "X = 1\n"), ("main.py", &main)]);
+        let mut hmr = Hmr::start(&project, &["main.py"]);
+        hmr.wait_stdout("later");
+        hmr.save("m.py", "X = 2\n");
+        hmr.wait_stdout("later");
+        let before = hmr.processor_time();
+        hmr.wait_stdout("later");
+        let spent = hmr.processor_time().saturating_sub(before);
+        assert!(
+            spent < Duration::from_millis(80),
+            "{spent:?}\n{}",
+            hmr.log()
+        );
+    }
+}
+
+#[test]
+fn f18_tests_in_the_entry_fail_with_a_break_and_pass_with_its_fix() {
+    let main = "import unittest, m\n\
+        class Test(unittest.TestCase):\n    def test_f(self):\n        self.assertEqual(m.f(), 1)\n\
+        program = unittest.main(exit=False)\nprint(program.result.wasSuccessful())\n";
+    let m = |value: u32| format!("def f():\n    return {value}\n");
+    let project = Project::new(&[("m.py", &m(1)), ("main.py", main)]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("True");
+    for (value, passes) in [(2, "False"), (1, "True"), (3, "False")] {
+        hmr.save("m.py", &m(value)).expect(&["main"], &[passes]);
+    }
+}
+
+#[test]
+fn f18_tests_that_exit_run_again_too() {
+    let main = "import unittest, m\n\
+        class Test(unittest.TestCase):\n    def test_f(self):\n        self.assertEqual(m.f(), 1)\n\
+        unittest.main()\n";
+    let m = |value: u32| format!("def f():\n    return {value}\n");
+    let project = Project::new(&[("m.py", &m(1)), ("main.py", main)]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    let expect = |hmr: &mut Hmr<'_>, status| {
+        let exited = format!("main.py exited with status {status}; watching for changes");
+        hmr.wait_stderr(&exited, |line| line.ends_with(&exited));
+    };
+    expect(&mut hmr, 0);
+    for (value, status) in [(2, 1), (1, 0)] {
+        project.save("m.py", &m(value));
+        expect(&mut hmr, status);
+    }
+}
+
+#[test]
+fn f19_a_reload_is_one_line_and_none_if_that_is_asked_for() {
+    let project = || {
+        Project::new(&[
+            ("m.py", "X = 1\n"),
+            ("main.py", "import m\nprint('V', m.X)\n"),
+        ])
+    };
+    let said = |hmr: &Hmr<'_>| hmr.log().matches("m.py -> ").count();
+    let (first, second) = (project(), project());
+    let mut hmr = Hmr::start(&first, &["main.py"]);
+    hmr.wait_stdout("V 1");
+    let reload = hmr.save("m.py", "X = 2\n");
+    assert_eq!(
+        reload.line, "m.py -> reran m, main  (X changed)",
+        "{}",
+        reload.log
+    );
+    assert_eq!(said(&hmr), 1, "{}", hmr.log());
+
+    let mut hmr = Hmr::start(&second, &["--quiet", "main.py"]);
+    hmr.wait_stdout("V 1");
+    for value in 2..4 {
+        second.save("m.py", &format!("X = {value}\n"));
+        hmr.wait_stdout(&format!("V {value}"));
+    }
+    assert_eq!(said(&hmr), 0, "{}", hmr.log());
+}

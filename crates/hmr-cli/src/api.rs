@@ -122,12 +122,34 @@ pub fn cache<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Cached>> 
     python::cache(function)
 }
 
+/// The program has started: a change of what it has read so far restarts it, and what it reads from now on
+/// it will read again by itself.
+///
+/// For a program that does not end, once, where its start-up is over; `hmr` guesses otherwise. Any thread
+/// may call it. Nothing that is read later is tracked, so that reading costs what it costs under python.
+#[pyfunction]
+pub fn sealed(py: Python<'_>) {
+    python::sealed(py);
+}
+
+/// The program has taken `name` of `module` for good: a change of it, or of what a function of that name
+/// does, restarts a program that does not end, however often it reads it. `module` is a module or its name,
+/// relative ones too.
+///
+/// It holds for the run of the program that it is called in. Modules that are not the user's are left
+/// alone. Raises `TypeError` and `ValueError` for what is no module.
+#[pyfunction]
+pub fn captured(module: &Bound<'_, PyAny>, name: &str) -> PyResult<()> {
+    python::captured(module, name)
+}
+
 /// The module `hmr` of the binary.
 #[pymodule(name = "hmr")]
 pub mod built_in {
     #[pymodule_export]
     use super::{
-        accept, cache, data, invalidate, is_hot, on, on_dispose, post_reload, pre_reload, prune,
+        accept, cache, captured, data, invalidate, is_hot, on, on_dispose, post_reload, pre_reload,
+        prune, sealed,
     };
     #[pymodule_export]
     use hmr_module_graph::python::{Cached, ReloadHook, UpdateObject};

@@ -100,6 +100,16 @@ impl Events {
         self.write("waiting", json!({}));
     }
 
+    /// A reload inside of the running program takes long.
+    pub(crate) fn stuck(&self) {
+        self.write("stuck", json!({}));
+    }
+
+    /// The process is about to be replaced by a new one, which begins with `start`.
+    pub(crate) fn relaunching(&self) {
+        self.write("relaunching", json!({}));
+    }
+
     pub(crate) fn warning(&self, text: &str) {
         self.write("warning", json!({ "text": text }));
     }

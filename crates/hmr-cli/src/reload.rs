@@ -21,8 +21,8 @@ use pyo3::{
 };
 
 use crate::{
-    choice::Choice, ctrl_c, report::Reporter, restart::Restart, running::Running, saves::Saves,
-    termination, wake, watching::Watching,
+    choice::Choice, ctrl_c, kept_sockets::KeptSockets, report::Reporter, restart::Restart,
+    running::Running, saves::Saves, termination, wake, watchdog::Watchdog, watching::Watching,
 };
 
 /// What all reloads of a session share.
@@ -33,6 +33,8 @@ pub(crate) struct Reloads {
     pub(crate) restart: Restart,
     pub(crate) running: Running,
     pub(crate) choice: Arc<Choice>,
+    pub(crate) sockets: KeptSockets,
+    watchdog: Watchdog,
     watching: Mutex<Watching>,
     is_busy: AtomicBool,
     /// A module has raised, and that is to be the end.
@@ -55,6 +57,8 @@ impl Reloads {
             restart: Restart::default(),
             running: Running::default(),
             choice,
+            sockets: KeptSockets::default(),
+            watchdog: Watchdog::default(),
             watching: Mutex::new(watching),
             is_busy: AtomicBool::new(false),
             has_failed: AtomicBool::new(false),
@@ -90,7 +94,7 @@ impl Reloads {
         if !self.may_begin(py) || self.is_busy.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        let reloaded = self.reload_all(py);
+        let reloaded = self.watchdog.during(|| self.reload_all(py));
         self.is_busy.store(false, Ordering::Release);
         if reloaded? {
             ctrl_c::imitate(py)?;
@@ -108,6 +112,7 @@ impl Reloads {
             flush_output(py)?;
             let is_news = update.restart.is_some() && !self.restart.is_under_way();
             if is_news {
+                self.sockets.gather(py);
                 self.engine.ask_entry_to_end();
                 self.restart.begin();
             } else {
@@ -147,7 +152,9 @@ impl Reloads {
     pub(crate) fn says_how_it_goes(&self, is_running: bool) -> bool {
         let restarts = is_running && self.restart.says_if_slow(&self.reporter);
         let runs = self.running.says_if_long(&self.reporter, is_running);
-        restarts || runs || self.is_busy.load(Ordering::Acquire)
+        self.watchdog.says_if_stuck(&self.reporter);
+        let keeps = self.sockets.close_if_late();
+        restarts || runs || keeps || self.is_busy.load(Ordering::Acquire)
     }
 }
 

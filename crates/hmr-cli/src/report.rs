@@ -184,6 +184,26 @@ impl Reporter {
         ));
     }
 
+    /// Says that a reload inside of the program does not come to its end.
+    pub fn is_stuck(&self) {
+        self.tell(Events::stuck);
+        self.line(&self.style.warn(
+            "the reload takes long; if it waits for a lock that the program holds, Ctrl-C stops it and the program goes on",
+        ));
+    }
+
+    /// Says that the process is replaced, and why.
+    pub fn relaunches(&self) {
+        self.tell(Events::relaunching);
+        let text = "its port is still in use by what the last run left behind";
+        let Names { label, .. } = &self.names;
+        self.line(
+            &self
+                .style
+                .warn(&format!("starts {label} in a new process ({text})")),
+        );
+    }
+
     /// Says what will not work, in a sentence.
     pub fn warning(&self, text: &str) {
         self.tell(|events| events.warning(text));

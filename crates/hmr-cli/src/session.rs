@@ -24,6 +24,7 @@ use crate::{
     interrupt::Interrupt,
     keys::Key,
     progress,
+    relaunch::{self, Launch},
     reload::{Reloads, flush_output},
     report::{self, Reporter, Style},
     restart,
@@ -48,6 +49,7 @@ pub struct Session {
     begins_anew: Cell<bool>,
     /// How often Ctrl-C had been pressed when the last run was looked at.
     presses: Cell<usize>,
+    launch: Launch,
 }
 
 impl Session {
@@ -58,6 +60,7 @@ impl Session {
     ///
     /// If the folder cannot be watched, or the interpreter is not one that the engine can serve.
     pub fn start(py: Python<'_>, config: Config) -> Result<Self> {
+        let launch = Launch::of_this_process(py)?;
         let roots = Roots::new(py, config.roots.clone())?;
         let engine = Engine::install(py, roots)?;
         let choice = Arc::new(Choice::new(&config.resolved, &config.roots)?);
@@ -89,6 +92,7 @@ impl Session {
             beginning: Beginning::remember(),
             begins_anew: Cell::new(false),
             presses: Cell::new(0),
+            launch,
         })
     }
 
@@ -134,10 +138,8 @@ impl Session {
         let mut late = Vec::new();
         loop {
             if reloads.restart.take() {
-                forgive(py, restart::clear_up(py));
                 presses = ctrl_c::presses();
-                let run = || engine.run_entry_again(py);
-                let update = reloads.running.during(Vec::new(), run);
+                let update = self.run_again(py)?;
                 if let Some(status) = self.end_of_run(py, &update, Shown::Failures, presses) {
                     return Ok(status);
                 }
@@ -166,6 +168,39 @@ impl Session {
                 return Ok(status);
             }
         }
+    }
+
+    /// The soft restart: the program has ended and runs again, and clients find its ports open. If it fails
+    /// because something in the process has its port, the process is replaced.
+    fn run_again(&self, py: Python<'_>) -> Result<Update> {
+        let reloads = &self.reloads;
+        let run = || {
+            let run = || reloads.engine.run_entry_again(py);
+            reloads.running.during(Vec::new(), run)
+        };
+        forgive(py, restart::clear_up(py));
+        reloads.sockets.offer(py);
+        let update = run();
+        if reloads.restart.is_under_way() {
+            // What is kept now is for the next run.
+            return Ok(update);
+        }
+        let has_kept = reloads.sockets.close(py);
+        if !relaunch::has_failed_to_bind(py, &update) {
+            return Ok(update);
+        }
+        // It may have asked for the port in a way of its own.
+        let update = if has_kept {
+            forgive(py, restart::clear_up(py));
+            run()
+        } else {
+            update
+        };
+        if relaunch::has_failed_to_bind(py, &update) && !reloads.is_child() && cfg!(unix) {
+            reloads.reporter.relaunches();
+            self.launch.again(py)?;
+        }
+        Ok(update)
     }
 
     /// Reloads `files` while the program has ended. Returns the status if `hmr` is to end.
@@ -253,6 +288,7 @@ fn choose(engine: &'static Engine, config: &Config, choice: &Arc<Choice>) {
     let settings = &config.resolved.settings;
     engine.set_granularity(settings.granularity);
     engine.set_patching(settings.patching);
+    engine.set_seal(settings.seal);
     engine.set_equality(settings.equality);
     engine.set_explains(settings.why || choice.takes_keys());
     engine.set_color(config.style == Style::Colored);

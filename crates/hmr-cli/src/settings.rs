@@ -16,7 +16,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow};
-use hmr_module_graph::{equality::Equality, statements::Granularity};
+use hmr_module_graph::{equality::Equality, python::Seal, statements::Granularity};
 
 pub use self::flags::Typed;
 pub(crate) use self::globs::escape;
@@ -44,6 +44,8 @@ pub struct Settings {
     /// Decorators, besides the known ones, that read a function's source or bytecode. `jit` means
     /// `numba.jit` too.
     pub code_readers: Vec<String>,
+    /// When a program that does not end counts as started.
+    pub seal: Seal,
     /// How often to look at files instead of being told.
     pub poll: Option<Duration>,
     /// How long it must have been quiet after a save.
@@ -94,6 +96,7 @@ impl Default for Settings {
             granularity: Granularity::default(),
             equality: Equality::default(),
             code_readers: Vec::new(),
+            seal: Seal::default(),
             poll: None,
             debounce: Duration::from_millis(2),
             on_error: OnError::default(),

@@ -16,7 +16,8 @@ mod _hmr {
     use super::{main, reloader::Reloader};
     #[pymodule_export]
     use hmr_cli::api::{
-        accept, cache, data, invalidate, is_hot, on, on_dispose, post_reload, pre_reload, prune,
+        accept, cache, captured, data, invalidate, is_hot, on, on_dispose, post_reload, pre_reload,
+        prune, sealed,
     };
     #[pymodule_export]
     use hmr_module_graph::python::{Cached, ReloadHook, UpdateObject};

@@ -6,7 +6,7 @@
 
 use std::{fmt, time::Duration};
 
-use hmr_module_graph::{equality::Equality, statements::Granularity};
+use hmr_module_graph::{equality::Equality, python::Seal, statements::Granularity};
 
 use super::{Color, OnError, Settings};
 
@@ -41,7 +41,7 @@ pub(crate) enum Kind {
 }
 
 /// All settings, in the order in which a person may want to read them.
-pub(crate) static ALL: [Setting; 15] = [
+pub(crate) static ALL: [Setting; 16] = [
     Setting {
         name: "include",
         short: None,
@@ -118,6 +118,32 @@ pub(crate) static ALL: [Setting; 15] = [
         kind: Kind::Names(|it, names| it.code_readers = names),
         default: "[]",
         help: "More decorators that read source or bytecode: functions below one are never patched",
+    },
+    Setting {
+        name: "seal",
+        short: None,
+        kind: Kind::Choice(
+            &[
+                (
+                    "auto",
+                    "When it has read nothing new for a while, or serves requests",
+                ),
+                (
+                    "serve",
+                    "When it serves requests, or says so with hmr.sealed()",
+                ),
+                ("never", "Only when it says so"),
+            ],
+            |it, word| {
+                it.seal = match word {
+                    "serve" => Seal::Serve,
+                    "never" => Seal::Never,
+                    _ => Seal::Auto,
+                }
+            },
+        ),
+        default: "\"auto\"",
+        help: "When a program that does not end counts as started, so that its reads are its own affair",
     },
     Setting {
         name: "poll",

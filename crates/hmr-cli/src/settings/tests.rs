@@ -51,6 +51,7 @@ fn every_setting_is_read() {
         granularity = 'statement'
         equality = 'identity'
         code-readers = ['trace', 'my.compile']
+        seal = 'serve'
         poll = 250
         debounce = 0x10
         on-error = 'exit'
@@ -68,6 +69,7 @@ fn every_setting_is_read() {
         granularity: Granularity::Statement,
         equality: Equality::Identity,
         code_readers: vec!["trace".into(), "my.compile".into()],
+        seal: Seal::Serve,
         poll: Some(Duration::from_millis(250)),
         debounce: Duration::from_millis(16),
         on_error: OnError::Exit,

@@ -118,7 +118,7 @@ pub fn accept(modules: &Bound<'_, PyAny>, callback: &Bound<'_, PyAny>) -> PyResu
             "accept needs something to call with what changed, not {class}"
         )));
     }
-    let one = name_of(modules)?;
+    let one = name_of("accept", modules)?;
     let is_list = one.is_none();
     let names = match one {
         Some(name) => vec![name],
@@ -159,7 +159,7 @@ fn names_of(modules: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     let mut names = Vec::new();
     for module in several {
         let module = module?;
-        match name_of(&module)? {
+        match name_of("accept", &module)? {
             Some(name) => names.push(name),
             None => return Err(wrong(&module)?),
         }
@@ -167,8 +167,9 @@ fn names_of(modules: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     Ok(names)
 }
 
-/// The full name of a module that is given as itself or by name, relative ones as `import` has them.
-fn name_of(module: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+/// The full name of a module that is given to `function` as itself or by name, relative ones as `import`
+/// has them.
+pub(super) fn name_of(function: &str, module: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
     let py = module.py();
     if let Ok(module) = module.cast::<PyModule>() {
         return Ok(Some(module.name()?.to_string()));
@@ -186,7 +187,7 @@ fn name_of(module: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
     };
     let Some(package) = package.filter(|package| !package.is_empty()) else {
         return Err(PyValueError::new_err(format!(
-            "accept knows no package for the relative name {name:?}: give the full name"
+            "{function} knows no package for the relative name {name:?}: give the full name"
         )));
     };
     let resolve = py.import("importlib.util")?.getattr("resolve_name")?;

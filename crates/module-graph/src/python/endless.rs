@@ -5,6 +5,16 @@
 //! reaches what the entry has taken for good (see `startup`), [`Update::restart`](crate::Update) says
 //! so, and whoever drives the engine makes the program end and calls [`Engine::run_entry_again`].
 //!
+//! What is done about a save while the entry runs is decided in this order, each step only if the one before
+//! will not do:
+//!
+//! 1. patch the live functions (`must_run_again`, in `source`);
+//! 2. run modules again, and leave the entry alone (`settle_all`, in `settle`);
+//! 3. call who accepts the change (`call_waiting_acceptors`, in `accept`);
+//! 4. restart the entry, if [`Engine::reaches_entry`] finds that it holds what has changed: whatever could
+//!    give a running program what is new, without a restart, belongs in there, before its answer;
+//! 5. replace the process, if the entry cannot run again in it (`run_again`, in the session of `hmr-cli`).
+//!
 //! Once the entry has settled down its load is *sealed*: nothing of it is tracked any more, and
 //! modules are plain.
 //!
@@ -20,6 +30,7 @@ use super::{
     errors, frames,
     inputs::hash_of,
     reads::{self, IS_INPUT},
+    sealing::{self, Seal},
     settle,
     startup::Paths,
     units,
@@ -36,6 +47,10 @@ pub(super) struct EntryRun {
     pub(super) is_updating: bool,
     /// A person wants it to run again, whatever has changed.
     pub(super) is_asked_for: bool,
+    /// When tracking ends.
+    pub(super) seal: Seal,
+    /// What it has said to have taken for good: as in a [`Reason`].
+    pub(super) captured: FxHashSet<(ModuleName, String)>,
 }
 
 /// How much has been seen of what the entry reads.
@@ -93,12 +108,15 @@ impl Engine {
         update
     }
 
-    /// The program has settled down: from now on its reads are its own affair.
-    pub fn seal(&self, py: Python<'_>) {
-        if reads::seal() {
+    /// The program has settled down: from now on its reads are its own affair. `false`: this is not the
+    /// entry's thread, or it is in the middle of an import.
+    pub fn seal(&self, py: Python<'_>) -> bool {
+        let is_sealed = reads::seal();
+        if is_sealed {
             self.state().entry_run.tracking = Tracking::Sealed;
             self.end_load(py);
         }
+        is_sealed
     }
 
     /// The entry has ended; whether it had been sealed, and its load with it.
@@ -137,7 +155,9 @@ impl Engine {
         body: impl FnOnce() -> R,
     ) -> R {
         if self.is_entry(id) {
-            reads::during_entry(py, id, body)
+            sealing::begin(self);
+            let seal = self.state().entry_run.seal;
+            reads::during_entry(py, id, seal, body)
         } else {
             reads::during(py, id, body)
         }
@@ -269,7 +289,9 @@ impl Engine {
                 paths.clone().into_iter().for_each(add);
             }
         }
-        let all_live = names.into_iter().filter(|(_, paths)| are_live(paths));
+        let captured = &self.state().entry_run.captured;
+        let is_live = |(read, paths): &(_, Paths)| are_live(paths) && !captured.contains(read);
+        let all_live = names.into_iter().filter(is_live);
         live.names = all_live.map(|(read, _)| read).collect();
         live
     }

@@ -34,6 +34,7 @@ use super::{
     engine::{Answer, Engine},
     frames,
     recent::Recent,
+    sealing::Seal,
     startup::{From, Paths, Startup, What},
     threads::{self, Ticket},
 };
@@ -86,8 +87,14 @@ pub(super) fn during<R>(py: Python<'_>, module: ModuleId, body: impl FnOnce() ->
 }
 
 /// The same for the entry, which may never end: what it reads is also looked at by path.
-pub(super) fn during_entry<R>(py: Python<'_>, module: ModuleId, body: impl FnOnce() -> R) -> R {
-    let load = Load::new(module, Some(RefCell::new(Startup::new(Instant::now()))));
+pub(super) fn during_entry<R>(
+    py: Python<'_>,
+    module: ModuleId,
+    seal: Seal,
+    body: impl FnOnce() -> R,
+) -> R {
+    let startup = Startup::new(seal, Instant::now());
+    let load = Load::new(module, Some(RefCell::new(startup)));
     ENTRY.set(Some(Rc::clone(&load)));
     let result = during_load(py, load, body);
     drop(ENTRY.take());
@@ -159,6 +166,16 @@ pub(super) fn seal() -> bool {
         ticket.close();
     }
     true
+}
+
+/// What the entry, which runs on this thread, has read so far it has taken for good.
+pub(super) fn take_all() {
+    ENTRY.with_borrow(|entry| {
+        let startup = entry.as_ref().and_then(|load| load.startup.as_ref());
+        if let Some(mut startup) = startup.and_then(|startup| startup.try_borrow_mut().ok()) {
+            startup.take_all();
+        }
+    });
 }
 
 /// What the entry, which runs on this thread, has read.
@@ -559,6 +576,9 @@ fn entry_comes_to(py: Python<'_>, what: What, object: &Bound<'_, PyAny>, is_know
     let Some(startup) = &load.startup else {
         return true;
     };
+    if Engine::get().is_some_and(|engine| engine.seal_if_asked(py)) {
+        return false;
+    }
     // Borrowed already if looking at the stack has made the collector run code that reads.
     let is_watched = |startup: &RefCell<Startup>| {
         let startup = startup.try_borrow();

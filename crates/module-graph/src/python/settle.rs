@@ -24,6 +24,7 @@ const RUNS_PER_BATCH: u32 = 2;
 /// Does what [`Engine::update`] promises.
 pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf>) -> Update {
     let started = Instant::now();
+    engine.seal_if_asked(py);
     let spelled = files.into_iter().map(|file| engine.roots().spelled(file));
     let files: Vec<_> = spelled.collect();
     let _updating = engine.begin_update();

@@ -10,7 +10,7 @@
 //! `socketserver.serve_forever`, and callbacks and tasks of asyncio other than the main task.
 //!
 //! When nothing has been new for two seconds, the program has settled; at once, if a server waits for
-//! requests.
+//! requests, and when it says so (see [`sealing`](super::sealing)).
 //!
 //! Known to fail: a start-up loop that is slower than 250 ms a turn looks like the program's own
 //! loop, and what it reads in its first turns counts as live. What is read for the first time after a
@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
+
+use super::sealing::Seal;
 
 /// As long as no path may be new before a repeated one says something.
 const QUIET: Duration = Duration::from_millis(250);
@@ -51,6 +53,7 @@ pub(super) enum From {
 
 /// What the entry's run has read until the program settled down.
 pub(super) struct Startup {
+    seal: Seal,
     sites: FxHashMap<What, Site>,
     /// When a path was new, or first found to be live, for the last time.
     last_news: Instant,
@@ -69,8 +72,9 @@ struct Site {
 }
 
 impl Startup {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn new(seal: Seal, now: Instant) -> Self {
         Self {
+            seal,
             sites: FxHashMap::default(),
             last_news: now,
             last_path: now,
@@ -115,9 +119,9 @@ impl Startup {
         };
         if *is_live {
             // A whole turn of the loop has brought nothing that was not live.
-            return now.duration_since(self.last_news) >= SETTLED;
+            return self.has_settled(now);
         }
-        if now.duration_since(self.last_path) >= QUIET {
+        if self.seal != Seal::Serve && now.duration_since(self.last_path) >= QUIET {
             *is_live = true;
             self.last_news = now;
         }
@@ -127,10 +131,20 @@ impl Startup {
     /// Notes a read behind a dispatch boundary. `true`: the program has settled down.
     pub(super) fn dispatched(&self, from: From, now: Instant) -> bool {
         match from {
-            From::Server => true,
-            From::Task => now.duration_since(self.last_news) >= SETTLED,
+            From::Server => self.seal != Seal::Never,
+            From::Task => self.has_settled(now),
             From::Entry(_) => false,
         }
+    }
+
+    fn has_settled(&self, now: Instant) -> bool {
+        self.seal == Seal::Auto && now.duration_since(self.last_news) >= SETTLED
+    }
+
+    /// What was read so far was taken for good.
+    pub(super) fn take_all(&mut self) {
+        let paths = self.sites.values_mut().flat_map(|it| it.paths.values_mut());
+        paths.for_each(|is_live| *is_live = false);
     }
 
     /// Everything that was read, and by which paths.
