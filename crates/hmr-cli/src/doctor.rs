@@ -7,7 +7,11 @@ use anyhow::Result;
 use clap::Parser;
 
 use crate::{
-    OK, PROGRAM_FAILED, args::Args, config::Config, interpreter::Interpreter, settings, watching,
+    OK, PROGRAM_FAILED,
+    args::Args,
+    config::Config,
+    interpreter::{self, Interpreter, Way},
+    settings, watching,
 };
 
 /// Say what hmr finds here: the Python and why that one, the settings, what is watched, and what
@@ -120,8 +124,12 @@ fn examine_python(
     };
     let hooks = format!("import finder, module types, {calls}, audit events, {signal}");
     findings.note("hooks", &hooks);
-    if let Err(error) = crate::interpreter::check(&python, linked) {
-        findings.problem("python", &error);
+    match interpreter::way(&python, linked) {
+        Ok(Way::Embed) => {}
+        Ok(Way::Execute(_)) => {
+            findings.note("python", "of another version: its own hmr takes over");
+        }
+        Err(error) => findings.problem("python", &error),
     }
 }
 
