@@ -29,6 +29,7 @@ import packages
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TARGET = os.path.join(ROOT, "target")
 REQUIREMENTS = os.path.join(ROOT, "scripts", "requirements.txt")
+RECIPES = os.path.join(ROOT, "scripts", "recipes.txt")
 OLDEST = (3, 11)
 # No program that is run to see what it writes takes a second; all that uv does for it may.
 MOST = 300
@@ -130,8 +131,10 @@ def has_shared_library():
 def tools_environment(summary):
     """The virtual environment with pinned tools; it is also the one that the Rust tests embed."""
     folder = os.path.join(TARGET, "venv-%d.%d" % sys.version_info[:2])
-    with open(REQUIREMENTS, encoding="utf-8") as file:
-        wanted = "%s\n%s\n%s" % (sys.base_prefix, sys.version, file.read())
+    wanted = "%s\n%s\n" % (sys.base_prefix, sys.version)
+    for requirements in (REQUIREMENTS, RECIPES):
+        with open(requirements, encoding="utf-8") as file:
+            wanted += file.read()
     stamp = os.path.join(folder, "installed.txt")
     try:
         with open(stamp, encoding="utf-8") as file:
@@ -142,7 +145,7 @@ def tools_environment(summary):
     python = packages.tool(folder, "python")
     summary.step("tools", [sys.executable, "-m", "venv", "--clear", folder])
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    summary.step("tools", install + ["-r", REQUIREMENTS])
+    summary.step("tools", install + ["-r", REQUIREMENTS, "-r", RECIPES])
     with open(stamp, "w", encoding="utf-8") as file:
         file.write(wanted)
     return folder
@@ -166,6 +169,8 @@ def child_environment(tools):
 
 
 def rust_tests(environment, summary):
+    # The recipes of the book may not be left out: their packages are installed.
+    environment = dict(environment, HMR_TEST_RECIPES="1")
     cargo = ["cargo", "test", "--workspace", "--locked"]
     summary.step("build", cargo + ["--no-run"], environment)
     summary.tests("cargo test", cargo + ["--no-fail-fast"], environment)
