@@ -6,9 +6,11 @@
     python3 scripts/test.py --wheel-only [--python PYTHON]
                                        only the wheel, for that interpreter
 
-The Rust tests embed the Python that runs this script. The wheel is what `pip install .` makes of
-this checkout, in a clean virtual environment. Everything that is downloaded or built goes below
-target/. The exit code is 0 if every test passed, 1 if one failed, 2 if this machine lacks something.
+The Rust tests embed the Python that runs this script. The wheel is what pip makes of this checkout's
+source distribution, in a clean virtual environment. For another interpreter, with --wheel-only, it is
+what uv makes of the checkout, and uvx, pipx and `cargo install` are tried as well (packages.py).
+Everything that is downloaded or built goes below target/. The exit code is 0 if every test passed, 1 if
+one failed, 2 if this machine lacks something.
 """
 
 import argparse
@@ -22,10 +24,15 @@ import sys
 import sysconfig
 import time
 
+import packages
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TARGET = os.path.join(ROOT, "target")
 REQUIREMENTS = os.path.join(ROOT, "scripts", "requirements.txt")
+RECIPES = os.path.join(ROOT, "scripts", "recipes.txt")
 OLDEST = (3, 11)
+# No program that is run to see what it writes takes a second; all that uv does for it may.
+MOST = 300
 
 
 class Missing(Exception):
@@ -124,8 +131,10 @@ def has_shared_library():
 def tools_environment(summary):
     """The virtual environment with pinned tools; it is also the one that the Rust tests embed."""
     folder = os.path.join(TARGET, "venv-%d.%d" % sys.version_info[:2])
-    with open(REQUIREMENTS, encoding="utf-8") as file:
-        wanted = "%s\n%s\n%s" % (sys.base_prefix, sys.version, file.read())
+    wanted = "%s\n%s\n" % (sys.base_prefix, sys.version)
+    for requirements in (REQUIREMENTS, RECIPES):
+        with open(requirements, encoding="utf-8") as file:
+            wanted += file.read()
     stamp = os.path.join(folder, "installed.txt")
     try:
         with open(stamp, encoding="utf-8") as file:
@@ -133,10 +142,10 @@ def tools_environment(summary):
                 return folder
     except OSError:
         pass
-    python = executable(folder, "python")
+    python = packages.tool(folder, "python")
     summary.step("tools", [sys.executable, "-m", "venv", "--clear", folder])
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    summary.step("tools", install + ["-r", REQUIREMENTS])
+    summary.step("tools", install + ["-r", REQUIREMENTS, "-r", RECIPES])
     with open(stamp, "w", encoding="utf-8") as file:
         file.write(wanted)
     return folder
@@ -149,23 +158,19 @@ def child_environment(tools):
         environment.pop(name, None)
     # An active environment as `activate` makes it: the binary has to find its way by itself.
     environment["VIRTUAL_ENV"] = tools
-    environment["PATH"] = os.path.dirname(executable(tools, "python")) + os.pathsep + environment["PATH"]
-    environment["PYO3_PYTHON"] = executable(tools, "python")
+    environment["PATH"] = os.path.dirname(packages.tool(tools, "python")) + os.pathsep + environment["PATH"]
+    environment["PYO3_PYTHON"] = packages.tool(tools, "python")
     environment.pop("HMR_PYTHON", None)
     environment.pop("HMR_TEST_COMMAND", None)
     return environment
-
-
-def executable(folder, name):
-    if os.name == "nt":
-        return os.path.join(folder, "Scripts", name + ".exe")
-    return os.path.join(folder, "bin", name)
 
 
 # Tests
 
 
 def rust_tests(environment, summary):
+    # The recipes of the book may not be left out: their packages are installed.
+    environment = dict(environment, HMR_TEST_RECIPES="1")
     cargo = ["cargo", "test", "--workspace", "--locked"]
     summary.step("build", cargo + ["--no-run"], environment)
     summary.tests("cargo test", cargo + ["--no-fail-fast"], environment)
@@ -173,13 +178,13 @@ def rust_tests(environment, summary):
 
 def wheel_tests(python, tools, environment, summary, only):
     tests = end_to_end_binary(environment, summary)
-    venv = install_wheel(python, tools, environment, summary)
+    venv = install_wheel(python, tools, environment, summary, only)
     # The wheel has its own interpreter: nothing may lead it to another.
     environment = dict(environment)
     del environment["VIRTUAL_ENV"]
     for title, command, tests_of in (
-        ("wheel: hmr", [executable(venv, "hmr")], ["--skip", "tidy::"]),
-        ("wheel: python -m hmr", [executable(venv, "python"), "-m", "hmr"], ["process::"]),
+        ("wheel: hmr", [packages.tool(venv, "hmr")], ["--skip", "tidy::"]),
+        ("wheel: python -m hmr", [packages.tool(venv, "python"), "-m", "hmr"], ["process::"]),
     ):
         environment["HMR_TEST_COMMAND"] = " ".join(command)
         summary.tests(title, [tests] + tests_of, environment, os.path.join(ROOT, "tests"))
@@ -192,7 +197,7 @@ def wheel_tests(python, tools, environment, summary, only):
         ("hot == cold by statement", ["--granularity", "statement"]),
         ("hot == cold with caches", ["--cached"]),
     ):
-        command = [executable(venv, "python"), property_test, "--count", count, *options]
+        command = [packages.tool(venv, "python"), property_test, "--count", count, *options]
         summary.tests(title, command, environment)
 
 
@@ -216,17 +221,11 @@ def end_to_end_binary(environment, summary):
     raise Missing("cargo built no end-to-end tests: this checkout is incomplete")
 
 
-def install_wheel(python, tools, environment, summary):
-    """Installs this checkout into a clean environment of `python` by pip, and returns its folder."""
-    asked = subprocess.run(
-        [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    if asked.returncode != 0:
-        raise Missing("%s does not run: choose another interpreter with --python" % python)
-    folder = os.path.join(TARGET, "venv-%s-wheel" % asked.stdout.strip())
-    environment = dict(environment)
+def install_wheel(python, tools, environment, summary, only):
+    """Installs this checkout into a clean environment of `python`, and returns its folder."""
+    version = version_of(python)
+    folder = os.path.join(TARGET, "venv-%s-wheel" % version)
+    of_binary, environment = environment, dict(environment)
     for name in ("PYO3_PYTHON", "VIRTUAL_ENV"):
         environment.pop(name, None)
     # One name for pip before 25.3, the other from then on.
@@ -234,12 +233,27 @@ def install_wheel(python, tools, environment, summary):
     # Built for an extension module, the same crates differ from those of `cargo build --release`.
     environment["CARGO_TARGET_DIR"] = os.path.join(TARGET, "wheel")
     summary.step("wheel: install", [python, "-m", "venv", "--clear", "--without-pip", folder], environment)
-    pip = [executable(tools, "python"), "-m", "pip", "--disable-pip-version-check"]
-    pip += ["--python", executable(folder, "python")]
-    # Programs of the tests use it.
-    wanted = [ROOT] if os.name == "nt" else [ROOT, "uvloop"]
-    summary.step("wheel: install", pip + ["install", "--quiet", *wanted], environment)
+    work = os.path.join(TARGET, "packages")
+    if only:
+        packages.installs_by_uv(ROOT, work, folder, tools, environment, summary)
+        packages.stand_alone(ROOT, work, folder, version, of_binary, summary)
+        return folder
+    source = packages.unpack_sdist(ROOT, work, packages.tool(tools, "maturin"), environment, summary)
+    pip = [packages.tool(tools, "python"), "-m", "pip", "--disable-pip-version-check"]
+    pip += ["--python", packages.tool(folder, "python")]
+    summary.step("wheel: install", pip + ["install", "--quiet", source, *packages.FOR_TESTS], environment)
     return folder
+
+
+def version_of(python):
+    asked = subprocess.run(
+        [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    if asked.returncode != 0:
+        raise Missing("%s does not run: choose another interpreter with --python" % python)
+    return asked.stdout.strip()
 
 
 class Summary:
@@ -258,6 +272,23 @@ class Summary:
         if done.returncode != 0:
             raise Failed
         return done.stdout
+
+    def expect(self, title, command, environment, wanted):
+        """Runs a command that has to work and to write `wanted`, on stdout or stderr."""
+        show(command)
+        began = time.monotonic()
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=MOST,
+        )
+        print(done.stdout, end="", flush=True)
+        code = done.returncode
+        if code == 0 and wanted not in done.stdout:
+            print("scripts/test.py: it did not write %r" % wanted, file=sys.stderr)
+            code = 1
+        self.add(title, time.monotonic() - began, code)
+        if code != 0:
+            raise Failed
 
     def tests(self, title, command, environment, folder=ROOT):
         """Runs tests, shows what they write, and counts."""

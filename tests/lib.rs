@@ -29,6 +29,7 @@
     reason = "a harness panics where a test has to fail; that is its interface"
 )]
 
+pub mod book;
 mod command;
 mod log;
 mod process;

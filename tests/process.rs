@@ -110,6 +110,14 @@ impl<'p> Hmr<'p> {
         text
     }
 
+    /// Waits for a line that `wanted` accepts, wherever it comes from.
+    #[track_caller]
+    pub(crate) fn wait_any(&mut self, what: &str, wanted: impl Fn(&Line) -> bool) {
+        let wanted = |line: &Line| wanted(line).then_some(());
+        let (index, ()) = self.log.wait(self.next, what, wanted);
+        self.next = index + 1;
+    }
+
     /// Waits until `hmr` says that a run failed: the line after the traceback.
     #[track_caller]
     pub fn wait_failure(&mut self, exception: &str) {

@@ -12,6 +12,7 @@ mod api;
 mod api_accept;
 mod api_cache;
 mod api_reloader;
+mod book;
 mod caches;
 mod calls;
 mod color;

@@ -11,7 +11,7 @@ use crate::{
     args::Args,
     choice::Choice,
     config::Config,
-    interpreter::Interpreter,
+    interpreter::{self, Interpreter, Way},
     settings::{self, Typed},
 };
 
@@ -130,8 +130,12 @@ fn examine_python(
     };
     let hooks = format!("import finder, module types, {calls}, audit events, {signal}");
     findings.note("hooks", &hooks);
-    if let Err(error) = crate::interpreter::check(&python, linked) {
-        findings.problem("python", &error);
+    match interpreter::way(&python, linked) {
+        Ok(Way::Embed) => {}
+        Ok(Way::Execute(_)) => {
+            findings.note("python", "of another version: its own hmr takes over");
+        }
+        Err(error) => findings.problem("python", &error),
     }
 }
 

@@ -2,14 +2,17 @@
 //!
 //! The binary is linked to one CPython version and starts it under the name of the environment's
 //! interpreter. An environment of another version would find a foreign standard library and none of
-//! its packages, so it is refused before anything starts.
+//! its packages: its own `hmr` is used, or it is refused before anything starts.
 
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context as _, Result, bail};
+
+use crate::own_command::OwnCommand;
 
 /// An interpreter and the version that it says it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +23,16 @@ pub struct Interpreter {
     pub version: (u8, u8),
 }
 
+impl Interpreter {
+    /// Whether it lies where `executable` does: an environment's executable has several names.
+    pub(crate) fn is_in_place_of(&self, executable: &Path) -> bool {
+        let folder = |path: &Path| path.parent().and_then(|folder| folder.canonicalize().ok());
+        folder(&self.path).is_some_and(|own| folder(executable) == Some(own))
+    }
+}
+
 /// Finds the interpreter of the active environment: `asked` (`--python` or `HMR_PYTHON`), an active
-/// virtual environment, one named `.venv` here or above, conda's, and the first on `PATH`.
+/// virtual environment, one named `.venv` or `venv` here or above, conda's, and the first on `PATH`.
 ///
 /// # Errors
 ///
@@ -37,12 +48,13 @@ pub fn find(asked: Option<&Path>) -> Result<Interpreter> {
 /// As [`find`].
 pub fn explain(asked: Option<&Path>) -> Result<(Interpreter, &'static str)> {
     if let Some(asked) = asked {
-        let found = ask(asked);
+        let found = recorded(asked).map_or_else(|| ask(asked), Ok);
         return found
             .map(|found| (found, "named by --python or HMR_PYTHON"))
             .with_context(|| format!("cannot use {} as the Python", asked.display()));
     }
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let is_said = |value: &OsString| !value.is_empty();
+    let variable = |name: &str| std::env::var_os(name).filter(is_said).map(PathBuf::from);
     let environments = [
         (variable("VIRTUAL_ENV"), "of the active virtual environment"),
         (nearest_environment(), "of the nearest virtual environment"),
@@ -72,19 +84,48 @@ pub fn explain(asked: Option<&Path>) -> Result<(Interpreter, &'static str)> {
         )
 }
 
-/// Checks that this program can run `interpreter`, being linked to `linked`.
+/// How a program comes to run with an interpreter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// It is started in this process.
+    Embed,
+    /// It runs the `hmr` that it has installed.
+    Execute(OwnCommand),
+}
+
+/// Finds out how this program, which is linked to `linked`, has programs run with `interpreter`.
 ///
 /// # Errors
 ///
-/// If the versions differ; the message says what to do.
+/// If the versions differ and the interpreter has no `hmr`; the message has the command that installs
+/// one.
+pub fn way(interpreter: &Interpreter, linked: (u8, u8)) -> Result<Way> {
+    if interpreter.version == linked {
+        return Ok(Way::Embed);
+    }
+    let own = OwnCommand::of(interpreter);
+    if own.is_installed() {
+        return Ok(Way::Execute(own));
+    }
+    bail!("{}; {}", difference(interpreter, linked), own.advice())
+}
+
+/// Checks that this program can start `interpreter` in its own process, being linked to `linked`.
+///
+/// # Errors
+///
+/// If the versions differ.
 pub fn check(interpreter: &Interpreter, linked: (u8, u8)) -> Result<()> {
-    let Interpreter { path, version } = interpreter;
-    if *version == linked {
+    if interpreter.version == linked {
         return Ok(());
     }
-    bail!(
-        "{} is Python {}.{}, and this hmr was built for Python {}.{}: install hmr in that environment \
-         with pip and use its own `hmr`, or choose another Python with --python",
+    bail!(difference(interpreter, linked))
+}
+
+fn difference(interpreter: &Interpreter, linked: (u8, u8)) -> String {
+    let Interpreter { path, version } = interpreter;
+    format!(
+        "{} is Python {}.{}, and this program was built for Python {}.{}",
         path.display(),
         version.0,
         version.1,
@@ -93,12 +134,23 @@ pub fn check(interpreter: &Interpreter, linked: (u8, u8)) -> Result<()> {
     )
 }
 
-/// A `.venv` in the working directory or above it.
+/// A `.venv` or `venv` in the working directory or above it.
 fn nearest_environment() -> Option<PathBuf> {
     let here = std::env::current_dir().ok()?;
     here.ancestors()
-        .map(|folder| folder.join(".venv"))
+        .flat_map(|folder| [folder.join(".venv"), folder.join("venv")])
         .find(|venv| venv.join("pyvenv.cfg").exists())
+}
+
+/// The interpreter of a virtual environment, if `executable` is one: known without its being started,
+/// which takes as long as the start of a small program.
+fn recorded(executable: &Path) -> Option<Interpreter> {
+    if !executable.is_file() {
+        return None;
+    }
+    let path = std::path::absolute(executable).ok()?;
+    let version = recorded_version(path.parent()?.parent()?)?;
+    Some(Interpreter { path, version })
 }
 
 fn executable_in(environment: &Path) -> PathBuf {
@@ -155,21 +207,15 @@ mod tests {
     }
 
     #[test]
-    fn another_version_is_refused_with_what_to_do() {
+    fn another_version_cannot_be_started_here() {
         let python = Interpreter {
             path: "/app/.venv/bin/python".into(),
             version: (3, 13),
         };
-        let refusal = check(&python, (3, 11))
-            .expect_err("a foreign version")
-            .to_string();
-        assert!(
-            refusal.starts_with("/app/.venv/bin/python is Python 3.13"),
-            "{refusal}"
-        );
-        assert!(
-            refusal.contains("install hmr in that environment"),
-            "{refusal}"
+        let refusal = check(&python, (3, 11)).expect_err("a foreign version");
+        assert_eq!(
+            refusal.to_string(),
+            "/app/.venv/bin/python is Python 3.13, and this program was built for Python 3.11"
         );
         assert!(check(&python, (3, 13)).is_ok());
     }

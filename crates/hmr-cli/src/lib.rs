@@ -19,6 +19,7 @@ mod kept_sockets;
 mod keys;
 mod listeners;
 pub mod manual;
+pub mod own_command;
 mod progress;
 mod relaunch;
 mod reload;
@@ -61,17 +62,14 @@ pub fn run(py: Python<'_>, arguments: impl IntoIterator<Item = OsString>) -> u8 
     }
 }
 
-/// As [`run`], for the wheel: the interpreter is the one that called.
+/// As [`run`], for the wheel: the interpreter is the one that called. A `--python` that names another one
+/// is an error; one in the environment is meant for the stand-alone command.
 pub fn run_in_wheel(py: Python<'_>, arguments: impl IntoIterator<Item = OsString>) -> u8 {
     match Command::parse(arguments) {
-        Ok(command)
-            if command.program().python.is_some() && std::env::var_os("HMR_PYTHON").is_none() =>
-        {
-            report::error(&anyhow::anyhow!(
-                "this hmr belongs to one Python and runs programs with that: call the hmr of another environment instead of using --python"
-            ))
-        }
         Ok(command) => {
+            if let Some(error) = named_another(py, &command) {
+                return report::error(&error);
+            }
             forgive(py, afresh::began_as_python(py));
             run_command(py, command)
         }
@@ -79,14 +77,32 @@ pub fn run_in_wheel(py: Python<'_>, arguments: impl IntoIterator<Item = OsString
     }
 }
 
+/// What is wrong with the `--python` of the command, if anything is.
+fn named_another(py: Python<'_>, command: &Command) -> Option<anyhow::Error> {
+    let named = command.program().python?;
+    if std::env::var_os("HMR_PYTHON").is_some() {
+        return None;
+    }
+    let own: std::path::PathBuf = executable(py).ok()?;
+    let is_own = interpreter::find(Some(&named)).is_ok_and(|named| named.is_in_place_of(&own));
+    (!is_own).then(|| {
+        anyhow::anyhow!(
+            "this hmr belongs to {} and runs programs with that: call the hmr of another environment instead of using --python",
+            own.display()
+        )
+    })
+}
+
+fn executable(py: Python<'_>) -> PyResult<std::path::PathBuf> {
+    py.import("sys")?.getattr("executable")?.extract()
+}
+
 fn run_command(py: Python<'_>, command: Command) -> u8 {
     let status = match command {
         Command::Doctor(args) => {
             let version = py.version_info();
             let version = (version.major, version.minor);
-            let executable = py.import("sys").and_then(|sys| sys.getattr("executable"));
-            let path = executable.and_then(|path| path.extract());
-            let python = path.map(|path| Interpreter { path, version });
+            let python = executable(py).map(|path| Interpreter { path, version });
             let python = python.map(|it| (it, "which this hmr belongs to"));
             return say(&doctor::examine(&args, python.map_err(Into::into), version));
         }

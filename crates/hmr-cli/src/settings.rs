@@ -109,6 +109,17 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// What holds for the project that `folder` is part of, as its file and the environment say.
+    ///
+    /// # Errors
+    ///
+    /// As [`Resolved::of`].
+    pub fn of(folder: &Path) -> Result<Self> {
+        Resolved::of(folder, &Typed::default()).map(|resolved| resolved.settings)
+    }
+}
+
 /// The settings of one session, and where each was said.
 #[derive(Debug, Clone, Default)]
 pub struct Resolved {

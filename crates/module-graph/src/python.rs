@@ -32,6 +32,7 @@
 //! | `errors` | exceptions as data |
 //! | `own` | standard modules that the program cannot replace |
 //! | `embed` | an interpreter for programs that bring none |
+//! | `builder`, `program` | the engine with its program, for whoever embeds both |
 
 pub mod embed;
 
@@ -40,6 +41,7 @@ mod at_exit;
 mod audit;
 mod bindings;
 mod buffers;
+mod builder;
 mod bytecode;
 mod cached;
 mod caches;
@@ -73,6 +75,7 @@ mod packages;
 mod patch;
 mod places;
 mod probes;
+mod program;
 mod prune;
 mod reach;
 mod reads;
@@ -98,6 +101,7 @@ mod update_object;
 mod writes;
 
 pub use accept::{accept, invalidate};
+pub use builder::{Builder, StartError};
 pub use cached::{Cached, cache};
 pub use data::data;
 pub use dispose::on_dispose;
@@ -106,6 +110,7 @@ pub use entry::{Entry, EntryError};
 pub use errors::{exit_of, forgive};
 pub use listeners::{Moment, ReloadHook, listen};
 pub use own::import as import_own;
+pub use program::{Event, Program};
 pub use roots::Roots;
 pub use sealing::{Seal, captured, sealed};
 pub use update_object::UpdateObject;

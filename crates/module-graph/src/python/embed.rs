@@ -40,6 +40,18 @@ pub fn linked_version() -> (u8, u8) {
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
 }
 
+/// Whether this process has an interpreter.
+pub fn is_initialized() -> bool {
+    // SAFETY: callable at any time.
+    unsafe { ffi::Py_IsInitialized() != 0 }
+}
+
+/// Whether this thread is attached to the interpreter. Call it only while there is one.
+pub(super) fn is_attached() -> bool {
+    // SAFETY: looks at the calling thread's own state.
+    unsafe { ffi::PyGILState_Check() != 0 }
+}
+
 /// Starts the interpreter whose executable is `executable`, which must be of the
 /// [`linked_version`]. Do not resolve its links: `pyvenv.cfg` lies beside the link.
 ///
@@ -47,8 +59,7 @@ pub fn linked_version() -> (u8, u8) {
 ///
 /// [`EmbedError`] if there is one already, or CPython refuses.
 pub fn initialize(executable: &Path) -> Result<(), EmbedError> {
-    // SAFETY: callable at any time.
-    if unsafe { ffi::Py_IsInitialized() } != 0 {
+    if is_initialized() {
         return Err(EmbedError::AlreadyInitialized);
     }
     let executable = CString::new(executable.as_os_str().as_encoded_bytes())
