@@ -14,8 +14,9 @@ const SERVER: &str = "import m\nfrom http.server import BaseHTTPRequestHandler, 
     server.serve_forever()\n";
 
 const THREAD: &str = "import m, threading, time\n\
-    def work():\n    print('V', m.X, flush=True)\n    while True:\n        time.sleep(0.01)\n\
-    thread = threading.Thread(target=work, daemon=True)\nX = m.X\nthread.start()\nthread.join()\n";
+    def work():\n    while True:\n        time.sleep(0.01)\n\
+    thread = threading.Thread(target=work, daemon=True)\nX = m.X\nthread.start()\n\
+    print('V', X, flush=True)\nthread.join()\n";
 
 /// A program of each kind: it shows `m.X`, which it takes for good.
 fn kinds() -> [String; 5] {
@@ -95,6 +96,23 @@ fn f10_ctrl_c_ends_hmr_too_when_the_program_handles_it() {
             assert!(!hmr.log().contains("watching"), "{}", hmr.log());
         }
     }
+}
+
+#[test]
+fn f10_ctrl_c_ends_hmr_too_when_the_program_makes_another_error_of_it() {
+    let main = "import time\ntry:\n    print('V', flush=True)\n    while True: time.sleep(0.01)\n\
+        except KeyboardInterrupt:\n    raise ValueError('instead')\n";
+    let project = Project::new(&[("main.py", main)]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V");
+    hmr.interrupt();
+    let (status, _) = hmr.exit();
+    let log = hmr.log();
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(
+        log.contains("ValueError: instead") && !log.contains("waiting"),
+        "{log}"
+    );
 }
 
 #[test]

@@ -119,6 +119,12 @@ impl Reporter {
         }
     }
 
+    /// Reports a run that has ended the program by what it raised.
+    pub fn end_by_error(&self, update: &Update) {
+        self.tell(|events| events.run(update));
+        Self::tracebacks(update);
+    }
+
     /// Reports one batch of saves: a traceback per new failure, then one line.
     pub fn update(&self, update: &Update) {
         self.reload(update, "still on the last good state");

@@ -257,13 +257,20 @@ impl Session {
         if termination::is_asked() {
             return Some(INTERRUPTED);
         }
-        if self.presses.get() > presses && has_run_well(update) {
+        let was_pressed = self.presses.get() > presses;
+        if was_pressed && has_run_well(update) {
             return Some(report::end_of_program(update));
         }
         let is_restart = self.reloads.restart.is_under_way();
         let is_reload = matches!(shown, Shown::All) && !is_restart;
         // What Ctrl-C ends is the reload if the program would have come to its end, else the program.
-        let is_interrupted = was_interrupted(update) && !(is_reload && self.has_ended.get());
+        let ends_program = !(is_reload && self.has_ended.get());
+        let is_interrupted = was_interrupted(update) && ends_program;
+        if was_pressed && ends_program && !is_interrupted {
+            // It has raised something else: its own handler did, or a lock that Ctrl-C has taken apart.
+            self.reloads.reporter.end_by_error(update);
+            return Some(PROGRAM_FAILED);
+        }
         if !is_reload || is_interrupted {
             self.reloads.reporter.first_run(update);
         } else if self.has_ended.get() {
