@@ -37,6 +37,7 @@ use super::{
     endless::EntryRun,
     entry::Entry,
     errors,
+    excuses::Excuses,
     finder::Finder,
     frames,
     inputs::Inputs,
@@ -119,6 +120,10 @@ pub(super) struct State {
     /// Objects that a run changed in place. A module that holds one and runs after that has changed,
     /// so they are kept until nothing waits. See [`unify`](super::unify).
     pub(super) in_place: Vec<Py<PyAny>>,
+    /// For each class among them, by address, the members that differ.
+    pub(super) grafts: FxHashMap<usize, BTreeSet<String>>,
+    /// Who need not run for what this batch has told: see [`excuses`](super::excuses).
+    pub(super) excuses: Excuses,
     /// A module has run again since the program began.
     pub(super) has_rerun: bool,
     /// The module that is looked at next; see [`release`].
@@ -151,6 +156,7 @@ pub(super) struct Batch {
     included: Vec<PathBuf>,
     interrupted: bool,
     reload_has_begun: bool,
+    excuses: Excuses,
 }
 
 impl State {
@@ -170,6 +176,7 @@ impl State {
             included: std::mem::take(&mut self.included),
             interrupted: std::mem::take(&mut self.interrupted),
             reload_has_begun: std::mem::take(&mut self.listeners.has_begun),
+            excuses: std::mem::take(&mut self.excuses),
         }
     }
 
@@ -182,6 +189,7 @@ impl State {
         self.included = batch.included;
         self.interrupted = batch.interrupted;
         self.listeners.has_begun = batch.reload_has_begun;
+        self.excuses = batch.excuses;
     }
 
     /// The id of the module `name`, whose slot exists from now on.
@@ -227,6 +235,7 @@ impl State {
             && !self.interrupted
             && !self.graph.modules().any(waits);
         if is_settled {
+            self.grafts.clear();
             std::mem::take(&mut self.in_place)
         } else {
             Vec::new()
@@ -366,6 +375,8 @@ pub(super) struct Slot {
     pub(super) kept: Vec<String>,
     /// The program reads something else under its name: its reads cannot be seen.
     pub(super) is_opaque: bool,
+    /// Its last run may have come to a class, or to its own names, in a way that its code does not show.
+    pub(super) reads_unseen: bool,
     /// It was imported while nothing was loading.
     pub(super) is_root: bool,
     /// Its run is under way and a circular import has acted on what it has bound so far.
@@ -653,6 +664,9 @@ impl Engine {
                 state.graph.record_own(of, what);
                 state.graph.read_own(of, what);
                 drop(state);
+                if what == Read::Everything {
+                    self.state().slots[reader.index()].reads_unseen = true;
+                }
                 if self.reads_own(py, reader, text) {
                     return Answer::Unknown;
                 }
@@ -726,6 +740,7 @@ impl Engine {
             return;
         };
         let mut state = self.state();
+        state.slots[reader.index()].reads_unseen = true;
         match state.module_at(module) {
             Some(of) if of == reader => {
                 let slot = &mut state.slots[of.index()];
