@@ -71,6 +71,18 @@ fn an_attribute_of_a_value_may_be_used() {
 }
 
 #[test]
+fn definitions_of_the_readers_own_come_to_no_other_class() {
+    check(
+        "import collections, dataclasses, enum, logging, typing\nfrom m import Conf\n\
+         @dataclasses.dataclass\nclass D:\n    x: int = Conf.a\n\
+         class E(enum.Enum):\n    X = Conf.a\n\
+         N = collections.namedtuple('N', 'x')\nT = typing.TypeVar('T')\n\
+         logging.getLogger().info('x')\nprint('V', D().x)\n",
+        true,
+    );
+}
+
+#[test]
 fn whoever_creates_an_object_reads_the_class() {
     check("from m import Conf\nConf()\nprint('V', Conf.a)\n", false);
 }
@@ -342,4 +354,24 @@ fn an_object_in_another_name_is_of_the_class() {
     hmr.wait_stdout("V 1 1");
     hmr.save("m.py", &m(1, 2))
         .expect(&["m", "main"], &["V 1 2"]);
+}
+
+#[test]
+fn what_a_registry_holds_has_no_name() {
+    for (registry, items) in [("registry", "registry.items"), ("string", "string.items")] {
+        let admin = format!("import {registry}\nfrom m import Conf\n{items} = [Conf]\n");
+        let main = format!(
+            "import admin, {registry}\nfrom m import Conf\nprint('V', Conf.a, {items}[0].b)\n"
+        );
+        let project = Project::new(&[
+            ("m.py", &class(1, 1)),
+            ("registry.py", "items = []\n"),
+            ("admin.py", &admin),
+            ("main.py", &main),
+        ]);
+        let mut hmr = Hmr::start(&project, &["main.py"]);
+        hmr.wait_stdout("V 1 1");
+        hmr.save("m.py", &class(1, 2))
+            .expect(&["m", "admin", "main"], &["V 1 2"]);
+    }
 }

@@ -61,6 +61,7 @@ mod errors;
 mod excuses;
 mod finder;
 mod frames;
+mod holders;
 mod inputs;
 mod keep;
 mod layout;

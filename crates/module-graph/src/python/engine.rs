@@ -40,6 +40,7 @@ use super::{
     excuses::Excuses,
     finder::Finder,
     frames,
+    holders::Known,
     inputs::Inputs,
     listeners::Listeners,
     module_type, own,
@@ -124,6 +125,10 @@ pub(super) struct State {
     pub(super) grafts: FxHashMap<usize, BTreeSet<String>>,
     /// Who need not run for what this batch has told: see [`excuses`](super::excuses).
     pub(super) excuses: Excuses,
+    /// The modules that have told a name which leads to what was changed in place in this batch.
+    pub(super) passed_on: Vec<ModuleId>,
+    /// Who holds that: see [`holders`](super::holders).
+    pub(super) holders: Known,
     /// A module has run again since the program began.
     pub(super) has_rerun: bool,
     /// The module that is looked at next; see [`release`].
@@ -167,6 +172,8 @@ impl State {
         self.graph.begin_batch();
         self.acceptors.begin_batch();
         self.inputs.begin_batch();
+        self.passed_on.clear();
+        self.holders = Known::default();
         Batch {
             update: std::mem::take(&mut self.update),
             edited: std::mem::take(&mut self.edited),
@@ -664,7 +671,7 @@ impl Engine {
                 state.graph.record_own(of, what);
                 state.graph.read_own(of, what);
                 drop(state);
-                if what == Read::Everything {
+                if what == Read::Everything && !frames::is_making_dataclass(py) {
                     self.state().slots[reader.index()].reads_unseen = true;
                 }
                 if self.reads_own(py, reader, text) {

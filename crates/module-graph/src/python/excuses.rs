@@ -73,6 +73,9 @@ impl Engine {
             let is_others = |output: &NodeId| graph.owner(*output) != Some(id);
             let outputs = excuses.values_mut().map(|excuse| &mut excuse.outputs);
             outputs.for_each(|outputs| outputs.retain(is_others));
+            if !told.reached.is_empty() && !state.passed_on.contains(&id) {
+                state.passed_on.push(id);
+            }
             state.slots[id.index()].circle.is_closed()
         };
         if is_closed {
@@ -235,7 +238,7 @@ impl Engine {
     /// If the module, whose turn it is to run, need not: the names under which it passes on what was
     /// changed in place.
     pub(super) fn excused(&self, py: Python<'_>, id: ModuleId) -> PyResult<Option<Vec<String>>> {
-        let (values, aliases, in_place) = {
+        let (aliases, in_place) = {
             let state = self.state();
             let Some(excuse) = state.excuses.get(&id) else {
                 return Ok(None);
@@ -243,14 +246,18 @@ impl Engine {
             if !state.is_covered(id, excuse) {
                 return Ok(None);
             }
-            let values: Vec<_> = excuse.values.iter().map(|it| it.clone_ref(py)).collect();
             let in_place: FxHashSet<_> = state
                 .in_place
                 .iter()
                 .map(|object| object.as_ptr() as usize)
                 .collect();
-            (values, excuse.aliases.clone(), in_place)
+            (excuse.aliases.clone(), in_place)
         };
+        // Counted with no reference of our own around.
+        if !self.knows_all_holders(py) {
+            return Ok(None);
+        }
+        let values = self.state().attributes_of(id, py);
         for it in &values {
             match constant_in(it.class.bind(py), &it.name)? {
                 Some(now) if equality::same(it.value.bind(py), &now)? => {}
@@ -380,6 +387,12 @@ impl State {
         excuse.aliases.extend(aliases);
     }
 
+    fn attributes_of(&self, id: ModuleId, py: Python<'_>) -> Vec<Attribute> {
+        let excuse = self.excuses.get(&id).into_iter();
+        let values = excuse.flat_map(|excuse| &excuse.values);
+        values.map(|value| value.clone_ref(py)).collect()
+    }
+
     /// Whether the excuse is one for everything that the module has been told in this batch.
     fn is_covered(&self, id: ModuleId, excuse: &Excuse) -> bool {
         let reads = self.graph.dependencies(id);
@@ -396,6 +409,13 @@ impl State {
             && !slot.reads_unseen
             && !slot.circle.is_closed()
             && !self.graph.imports(id).into_iter().any(waits)
+    }
+}
+
+impl Excuse {
+    /// The classes that it holds, one for each reference.
+    pub(super) fn classes(&self) -> impl Iterator<Item = *mut pyo3::ffi::PyObject> {
+        self.values.iter().map(|value| value.class.as_ptr())
     }
 }
 

@@ -141,6 +141,13 @@ pub(super) fn is_asking_for_name(py: Python<'_>) -> bool {
     name.is_some_and(|name| NAMERS.contains(&name.as_str()))
 }
 
+/// Whether `dataclasses` is at work, which looks into the class's module for nothing but what an
+/// annotation's text could mean to itself.
+pub(super) fn is_making_dataclass(py: Python<'_>) -> bool {
+    let name = Frame::current(py).and_then(|frame| frame.module_name());
+    name.is_some_and(|name| name == "dataclasses")
+}
+
 /// The names of the module whose code runs.
 pub(super) fn namespace(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
     Frame::current(py).map(|frame| frame.globals())
