@@ -374,6 +374,7 @@ class World:
         else:
             cached.append(f"def {self.fresh('F')}():\n    return {name}() + 1\n{self.fresh('I')} = {name}()")
         return "\n".join(lines + cached)
+
     # Attributes of classes that other modules read.
 
     def attribute_line(self, name, here):

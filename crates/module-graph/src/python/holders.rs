@@ -26,8 +26,10 @@ use super::{
 };
 use crate::{ModuleId, Read};
 
-/// How many references are followed in one batch. Where there are more, nobody is spared.
+/// How many references are followed in one batch, and how many more for each module that is looked at,
+/// whose run would cost more. Where there are more, nobody is spared.
 const REFERENCES: usize = 50_000;
+const PER_MODULE: usize = 1_000;
 
 /// What is known of the holders in one batch.
 #[derive(Default)]
@@ -55,7 +57,7 @@ impl Engine {
     /// Whether only modules that have them by name, and what those hold, lead to the objects that were
     /// changed in place.
     pub(super) fn knows_all_holders(&self, py: Python<'_>) -> bool {
-        let (asked, limit) = {
+        let (asked, followed) = {
             let state = self.state();
             let asked = (
                 state.runs.values().sum::<u32>() as usize,
@@ -66,10 +68,10 @@ impl Engine {
             {
                 return answer;
             }
-            (asked, REFERENCES.saturating_sub(state.holders.followed))
+            (asked, state.holders.followed)
         };
         let mut found = Holders::default();
-        let answer = self.follow_all(py, &mut found, limit);
+        let answer = self.follow_all(py, &mut found, followed);
         let mut state = self.state();
         let answer = answer && found.are_all(&state);
         state.holders.followed += found.references;
@@ -79,10 +81,11 @@ impl Engine {
 
     /// Follows the modules that have told a name which leads to what was changed, those that have read
     /// such a name, and so on. `false`: there is too much of it.
-    fn follow_all(&self, py: Python<'_>, found: &mut Holders, limit: usize) -> bool {
+    fn follow_all(&self, py: Python<'_>, found: &mut Holders, followed: usize) -> bool {
         let mut modules: Vec<ModuleId> = self.state().passed_on.clone();
         let mut seen: FxHashSet<ModuleId> = modules.iter().copied().collect();
         while !modules.is_empty() {
+            let limit = (REFERENCES + PER_MODULE * seen.len()).saturating_sub(followed);
             for module in modules.drain(..) {
                 if let Some(namespace) = self.namespace(py, module)
                     && !found.follow(module, &namespace, limit)
