@@ -185,13 +185,34 @@ fn an_attribute_of_a_base_class_is_the_bases() {
         .expect(&["base", "sub"], &[]);
     hmr.save("base.py", &base(2, 2))
         .expect(&["base", "sub", "main"], &["V 2"]);
-    hmr.save("sub.py", &(sub.to_owned() + "    d = 1\n"))
-        .expect(&["sub"], &[]);
+}
+
+/// Whoever has the base class, a library too, can ask it for its subclasses.
+#[test]
+fn a_class_with_a_base_that_stays_is_read_whole() {
+    let sub = |more: &str| format!("from base import Base\nclass Sub(Base):\n    c = 1\n{more}");
+    let project = Project::new(&[
+        ("base.py", "class Base:\n    a = 2\n"),
+        ("sub.py", &sub("")),
+        (
+            "lib.py",
+            "def last(base):\n    return base.__subclasses__()[-1]\n",
+        ),
+        (
+            "main.py",
+            "from base import Base\nfrom lib import last\nfrom sub import Sub\n\
+             print('V', Sub.a, getattr(last(Base), 'd', 0))\n",
+        ),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 2 0");
+    hmr.save("sub.py", &sub("    d = 1\n"))
+        .expect(&["sub", "main"], &["V 2 1"]);
     // What a subclass has itself, it no longer takes from its base.
-    hmr.save("sub.py", &(sub.to_owned() + "    d = 1\n    a = 3\n"))
-        .expect(&["sub", "main"], &["V 3"]);
-    hmr.save("sub.py", &(sub.to_owned() + "    d = 1\n"))
-        .expect(&["sub", "main"], &["V 2"]);
+    hmr.save("sub.py", &sub("    d = 1\n    a = 3\n"))
+        .expect(&["sub", "main"], &["V 3 1"]);
+    hmr.save("sub.py", &sub("    d = 1\n"))
+        .expect(&["sub", "main"], &["V 2 1"]);
 }
 
 #[test]
@@ -374,4 +395,213 @@ fn what_a_registry_holds_has_no_name() {
         hmr.save("m.py", &class(1, 2))
             .expect(&["m", "admin", "main"], &["V 1 2"]);
     }
+}
+
+#[test]
+fn a_weak_reference_leads_to_the_class() {
+    for (registry, read) in [
+        ("weakref.WeakSet([Conf])", "list(string.weak)[0].b"),
+        ("weakref.ref(Conf)", "string.weak().b"),
+        ("weakref.proxy(Conf)", "string.weak.b"),
+    ] {
+        let admin =
+            format!("import string, weakref\nfrom m import Conf\nstring.weak = {registry}\n");
+        let main =
+            format!("import admin, string\nfrom m import Conf\nprint('V', Conf.a, {read})\n");
+        let project = Project::new(&[
+            ("m.py", &class(1, 1)),
+            ("admin.py", &admin),
+            ("main.py", &main),
+        ]);
+        let mut hmr = Hmr::start(&project, &["main.py"]);
+        hmr.wait_stdout("V 1 1");
+        hmr.save("m.py", &class(1, 2))
+            .expect(&["m", "admin", "main"], &["V 1 2"]);
+    }
+}
+
+#[test]
+fn a_cached_result_was_made_by_other_code() {
+    for (decorator, read) in [
+        ("functools.cache", "Conf().b"),
+        ("functools.cache", "m.Conf().b"),
+        ("hmr.cache", "Conf().b"),
+        ("hmr.cache", "m.Conf().b"),
+    ] {
+        let made = format!(
+            "import functools, hmr, m\nfrom m import Conf\n@{decorator}\ndef get():\n    return {read}\n"
+        );
+        let project = Project::new(&[
+            ("m.py", &class(1, 1)),
+            ("made.py", &made),
+            ("first.py", "import made\nX = made.get()\n"),
+            (
+                "main.py",
+                "import first, made\nfrom m import Conf\nprint('V', Conf.a, made.get())\n",
+            ),
+        ]);
+        let mut hmr = Hmr::start(&project, &["main.py"]);
+        hmr.wait_stdout("V 1 1");
+        hmr.save("m.py", &class(1, 2))
+            .expect(&["m", "first", "main"], &["V 1 2"]);
+    }
+}
+
+#[test]
+fn a_function_of_another_module_may_come_to_its_callers_names() {
+    let by_frame = "def get(f):\n    try:\n        1 / 0\n    except ZeroDivisionError as error:\n        \
+                    frame = error.__traceback__.tb_frame.f_back\n    \
+                    return frame.f_globals['Co' + 'nf'].b\n";
+    for other in [
+        "def get(f):\n    return f.__globals__['Co' + 'nf'].b\n",
+        "def get(f):\n    return getattr(f, '__globals__')['Co' + 'nf'].b\n",
+        by_frame,
+    ] {
+        let project = Project::new(&[
+            ("m.py", &class(1, 1)),
+            ("other.py", other),
+            (
+                "main.py",
+                "import other\nfrom m import Conf\ndef f(): pass\n\
+                 print('V', Conf.a, other.get(f))\n",
+            ),
+        ]);
+        let mut hmr = Hmr::start(&project, &["main.py"]);
+        hmr.wait_stdout("V 1 1");
+        hmr.save("m.py", &class(1, 2))
+            .expect(&["m", "main"], &["V 1 2"]);
+    }
+}
+
+#[test]
+fn whatever_the_load_executes_is_looked_at() {
+    for use_ in [
+        "class D:\n    x = Conf()\n",
+        "def f():\n    class D:\n        x = Conf()\nf()\n",
+        "f = lambda: Conf()\nf()\n",
+        "[Conf() for _ in 'x']\n",
+        "list(Conf() for _ in 'x')\n",
+        "class D:\n    @property\n    def p(self): return Conf()\nD().p\n",
+        "sorted('x', key=lambda _: id(Conf()))\n",
+        "import threading\nt = threading.Thread(target=lambda: Conf())\nt.start()\nt.join()\n",
+        "isinstance(1, Conf)\n",
+        "match 1:\n    case Conf(): pass\n",
+        "(K := Conf).a\n",
+        "hasattr(Conf, 'b')\n",
+        "import builtins as b\ngetattr(b, 'eval')('Co' + 'nf')\n",
+    ] {
+        check(
+            &format!("from m import Conf\nprint('V', Conf.a)\n{use_}"),
+            false,
+        );
+    }
+}
+
+#[test]
+fn whoever_looks_at_all_of_the_class_reads_it() {
+    for (imports, read) in [
+        ("", "vars(Conf)"),
+        ("", "dir(Conf)"),
+        ("", "Conf.__dict__"),
+        ("import inspect\n", "inspect.getmembers(Conf)"),
+        ("from dataclasses import fields\n", "fields(Conf)"),
+        ("import dataclasses\n", "dataclasses.asdict(Conf())"),
+    ] {
+        let class = |a: u32, b: u32| {
+            format!(
+                "from dataclasses import dataclass\n@dataclass\nclass Conf:\n    a: int = {a}\n    b: int = {b}\n"
+            )
+        };
+        let main = format!("{imports}from m import Conf\nX = {read}\nprint('V', Conf.a)\n");
+        let project = Project::new(&[("m.py", &class(1, 1)), ("main.py", &main)]);
+        let mut hmr = Hmr::start(&project, &["main.py"]);
+        hmr.wait_stdout("V 1");
+        hmr.save("m.py", &class(1, 2))
+            .expect(&["m", "main"], &["V 1"]);
+    }
+}
+
+#[test]
+fn the_default_of_a_dataclass_field_is_an_attribute() {
+    let class = |a: u32, b: u32| {
+        format!(
+            "from dataclasses import dataclass\n@dataclass\nclass Conf:\n    a: int = {a}\n    b: int = {b}\n"
+        )
+    };
+    let main = "from m import Conf\nprint('V', Conf.a)\n";
+    let project = Project::new(&[("m.py", &class(1, 1)), ("main.py", main)]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1");
+    hmr.save("m.py", &class(1, 2)).expect(&["m"], &[]);
+    hmr.save("m.py", &class(2, 2))
+        .expect(&["m", "main"], &["V 2"]);
+}
+
+#[test]
+fn instances_and_methods_are_of_the_class() {
+    for (more, use_) in [
+        ("made = Conf()\n", "made.b"),
+        ("made = [{'x': Conf()}]\n", "made[0]['x'].b"),
+        ("def make():\n    return Conf()\n", "make().b"),
+        (
+            "kinds = [Conf]\ndef make():\n    return kinds[0]()\n",
+            "make().b",
+        ),
+        ("def make(kind=Conf):\n    return kind()\n", "make().b"),
+        (
+            "    @classmethod\n    def now(cls):\n        return cls.b\n",
+            "Conf.now()",
+        ),
+        (
+            "    def now(self):\n        return self.b\n",
+            "Conf().now()",
+        ),
+    ] {
+        let m = |b: u32| class(1, b) + more;
+        let main = format!("import m\nprint('V', m.Conf.a, m.{use_})\n");
+        let project = Project::new(&[("m.py", &m(1)), ("main.py", &main)]);
+        let mut hmr = Hmr::start(&project, &["main.py"]);
+        hmr.wait_stdout("V 1 1");
+        hmr.save("m.py", &m(2)).expect(&["m", "main"], &["V 1 2"]);
+    }
+}
+
+#[test]
+fn a_class_that_takes_no_members_is_told_whole() {
+    for class in [
+        |b: u32| format!("class Conf:\n    __slots__ = ('x{b}',)\n    a = 1\n"),
+        |b: u32| format!("import enum\nclass Conf(enum.IntEnum):\n    a = 1\n    b = {b}0\n"),
+        |b: u32| {
+            format!("class Meta(type): pass\nclass Conf(metaclass=Meta):\n    a = 1\n    b = {b}\n")
+        },
+        |b: u32| format!("class A1: c = 1\nclass A2: c = 1\nclass Conf(A{b}):\n    a = 1\n"),
+    ] {
+        let project = Project::new(&[
+            ("m.py", &class(1)),
+            ("main.py", "from m import Conf\nprint('V', int(Conf.a))\n"),
+        ]);
+        let mut hmr = Hmr::start(&project, &["main.py"]);
+        hmr.wait_stdout("V 1");
+        hmr.save("m.py", &class(2)).expect(&["m", "main"], &["V 1"]);
+    }
+}
+
+#[test]
+fn a_method_that_nobody_has_executed_is_patched_for_nobody() {
+    let m = |result: u32| class(1, 1) + &format!("    def get(self):\n        return {result}\n");
+    let project = Project::new(&[
+        ("m.py", &m(1)),
+        ("reads.py", "from m import Conf\nX = Conf.a\n"),
+        ("calls.py", "from m import Conf\nX = Conf().get()\n"),
+        (
+            "main.py",
+            "import reads, calls\nprint('V', reads.X, calls.X)\n",
+        ),
+    ]);
+    let mut hmr = Hmr::start(&project, &["main.py"]);
+    hmr.wait_stdout("V 1 1");
+    hmr.save("m.py", &m(2))
+        .expect(&["calls", "main"], &["V 1 2"]);
+    hmr.save("m.py", &(m(2) + "    c = 3\n"))
+        .expect(&["m", "calls"], &[]);
 }

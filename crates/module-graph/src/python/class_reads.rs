@@ -93,11 +93,7 @@ fn keep_to_attributes(
         for (place, step) in steps.iter().enumerate() {
             let next = steps.get(place + 1);
             match step {
-                Step::Load(name, _) | Step::Attribute(name) | Step::ImportFrom(name)
-                    if REFLECTION.contains(&&*name.to_cow()?) =>
-                {
-                    return Ok(false);
-                }
+                step if reflects(step)? => return Ok(false),
                 Step::Load(name, is_call) if has(&uses.aliases, name)? => match next {
                     Some(Step::Attribute(attribute)) if !is_call => {
                         uses.attributes.insert(attribute.to_cow()?.into_owned());
@@ -113,7 +109,7 @@ fn keep_to_attributes(
                 Step::Other(name) if has(&uses.aliases, name)? => return Ok(false),
                 // The list of an import names what the next instructions take.
                 Step::Constant(value)
-                    if !matches!(next, Some(Step::Import)) && may_name(value, mentioned)? =>
+                    if !matches!(next, Some(Step::Import(_))) && may_name(value, mentioned)? =>
                 {
                     return Ok(false);
                 }
@@ -122,6 +118,33 @@ fn keep_to_attributes(
         }
     }
     Ok(true)
+}
+
+/// Whether the code may come to a namespace, or to classes that it has no name for.
+pub(super) fn has_reflection(code: &Bound<'_, PyAny>) -> PyResult<bool> {
+    for step in Opcodes::of_interpreter(code.py())?.steps(code)? {
+        if reflects(&step)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether the instruction has one of [`REFLECTION`]; as a text it is there for `getattr` or
+/// `import_module`.
+fn reflects(step: &Step<'_>) -> PyResult<bool> {
+    let text = match step {
+        Step::Load(name, _)
+        | Step::Attribute(name)
+        | Step::ImportFrom(name)
+        | Step::Import(name) => name,
+        Step::Constant(value) => match value.cast::<PyString>() {
+            Ok(text) => text,
+            Err(_) => return Ok(false),
+        },
+        _ => return Ok(false),
+    };
+    Ok(REFLECTION.contains(&&*text.to_cow()?))
 }
 
 /// Names by which code comes to a namespace, and to classes that it has no name for.

@@ -254,7 +254,7 @@ impl Engine {
             (excuse.aliases.clone(), in_place)
         };
         // Counted with no reference of our own around.
-        if !self.knows_all_holders(py) {
+        if self.executes_reflection(py, id)? || !self.knows_all_holders(py) {
             return Ok(None);
         }
         let values = self.state().attributes_of(id, py);
@@ -276,6 +276,33 @@ impl Engine {
             }
         }
         Ok(Some(names))
+    }
+
+    /// Whether the last load of `id` has executed a function of another module that may have come to
+    /// classes by itself. What packages do is not looked at: they would need to be given a way.
+    fn executes_reflection(&self, py: Python<'_>, id: ModuleId) -> PyResult<bool> {
+        let executed: Vec<_> = {
+            let state = self.state();
+            let reads = state.graph.dependencies(id).into_iter();
+            reads
+                .filter_map(|node| {
+                    let Read::Code(unit) = state.graph.read_of(node)? else {
+                        return None;
+                    };
+                    let of = state.graph.owner(node)?;
+                    let code = state.slots[of.index()].code.as_ref()?;
+                    Some((Arc::from(unit), code.clone_ref(py)))
+                })
+                .collect()
+        };
+        for (unit, code) in executed {
+            for code in units::codes_of(&[unit], code.bind(py))?.iter().flatten() {
+                if class_reads::has_reflection(code)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Ends the turn of a module that is excused: it passes on the `names`.

@@ -15,14 +15,17 @@
 use pyo3::{
     ffi,
     prelude::*,
-    types::{PyDict, PyString},
+    types::{PyDict, PyString, PyType},
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
     engine::{Engine, State},
+    errors::forgive,
+    own,
     reach::{can_hold, is_followed},
     referents::{self, Address},
+    unify::{is_judgement, weak_references},
 };
 use crate::{ModuleId, Read};
 
@@ -72,6 +75,8 @@ impl Engine {
         };
         let mut found = Holders::default();
         let answer = self.follow_all(py, &mut found, followed);
+        let watched = found.leading(&self.state());
+        let answer = answer && !forgive(py, are_watched(py, &watched)).unwrap_or(true);
         let mut state = self.state();
         let answer = answer && found.are_all(&state);
         state.holders.followed += found.references;
@@ -165,6 +170,14 @@ impl Holders {
         leads
     }
 
+    /// Those that lead to a changed one.
+    fn leading(&self, state: &State) -> Vec<Address> {
+        let leads = self.leads(state).into_iter().zip(&self.objects);
+        leads
+            .filter_map(|(leads, &object)| leads.then_some(object))
+            .collect()
+    }
+
     /// Whether every reference to an object that leads to a changed one is accounted for.
     fn are_all(&self, state: &State) -> bool {
         let mut others = self.others.clone();
@@ -186,4 +199,42 @@ impl Holders {
                 references == others[object] + self.held_by[object].len().cast_signed()
             })
     }
+}
+
+/// Whether somebody has a weak reference to one of the objects, by which others may come to it. Those
+/// of abstract classes do not count, which give them to nobody, nor those that a class has to its
+/// subclasses, if that class is one of the objects as well.
+fn are_watched(py: Python<'_>, objects: &[Address]) -> PyResult<bool> {
+    // What holds a reference while it is looked at: the list that it is in, and a variable.
+    const HERE: usize = 2;
+    let plain = own::import(py, "_weakref")?.getattr("ReferenceType")?;
+    let everything = py.get_type::<PyAny>().as_ptr();
+    for &object in objects {
+        // SAFETY: the modules' names keep the object alive, and nothing of the user's runs meanwhile.
+        let object = unsafe { Bound::from_borrowed_ptr(py, object) };
+        let bases = match object.cast::<PyType>() {
+            Ok(class) => class.bases().iter().map(|base| base.as_ptr()).collect(),
+            Err(_) => Vec::new(),
+        };
+        let is_known = |base: &Address| *base == everything || objects.contains(base);
+        if !bases.iter().all(is_known) {
+            return Ok(true);
+        }
+        for weak in weak_references(&object)? {
+            let weak = weak?;
+            if !weak.get_type().is(&plain) {
+                return Ok(true);
+            }
+            let has_callback = !weak.getattr(pyo3::intern!(py, "__callback__"))?.is_none();
+            // Each base knows its subclasses by one reference that they share.
+            let known = if has_callback { 0 } else { bases.len() };
+            // SAFETY: it is held.
+            let references = unsafe { ffi::Py_REFCNT(weak.as_ptr()) };
+            let is_others = references > (known + HERE).cast_signed();
+            if is_others && !is_judgement(&weak)? {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }

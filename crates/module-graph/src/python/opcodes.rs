@@ -48,8 +48,8 @@ pub(super) enum Step<'py> {
     /// Takes the name out of the module that is being imported.
     ImportFrom(Bound<'py, PyString>),
     Store(Store, Bound<'py, PyString>),
-    /// Imports a module.
-    Import,
+    /// Imports the module of that name.
+    Import(Bound<'py, PyString>),
     /// Does something else with the name.
     Other(Bound<'py, PyString>),
     Constant(Bound<'py, PyAny>),
@@ -243,7 +243,7 @@ impl Opcodes {
             } else if opcode == self.store_global {
                 Step::Store(Store::Global, name(argument)?)
             } else if opcode == self.import_name {
-                Step::Import
+                Step::Import(name(argument)?)
             } else if opcode == self.load_super_attr {
                 Step::Other(name(argument >> 2)?)
             } else if self.takes_name.contains(&opcode) {

@@ -41,7 +41,10 @@ use pyo3::{
 };
 use rustc_hash::FxHashSet;
 
-pub(super) use self::abstract_classes::is_abstract;
+pub(super) use self::{
+    abstract_classes::is_abstract,
+    classes::{is_judgement, weak_references},
+};
 use self::{
     apply::Applied,
     matching::{Match, Matcher},

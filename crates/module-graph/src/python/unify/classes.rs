@@ -249,7 +249,7 @@ fn is_judged(class: &Bound<'_, PyType>) -> PyResult<bool> {
 }
 
 /// Whether a weak reference is the memory of an abstract class.
-pub(super) fn is_judgement(weak: &Bound<'_, PyAny>) -> PyResult<bool> {
+pub(in super::super) fn is_judgement(weak: &Bound<'_, PyAny>) -> PyResult<bool> {
     let callback = weak.getattr("__callback__")?;
     Ok(callback.is_exact_instance_of::<pyo3::types::PyCFunction>()
         && callback
@@ -295,7 +295,7 @@ fn are_twins(class: &Bound<'_, PyType>, other: &Bound<'_, PyType>) -> PyResult<b
 }
 
 /// The weak references to an object.
-pub(super) fn weak_references<'py>(
+pub(in super::super) fn weak_references<'py>(
     object: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, pyo3::types::PyIterator>> {
     own::import(object.py(), "_weakref")?
