@@ -15,6 +15,7 @@ mod api_reloader;
 mod book;
 mod caches;
 mod calls;
+mod class_attributes;
 mod color;
 mod comeback;
 mod comments;

@@ -3,9 +3,9 @@
     python tests/property/hot_is_cold.py [--first 0] [--count 50] [--edits 12] [--keep-going]
         [--granularity module|statement] [--cached]
 
-Each seed is a random project and a sequence of random batches of edits; of five seeds one is plain,
-one has data files, one has shapes of identity, one changes objects in place, and in one modules write
-into each other. After each batch the hot process is compared with
+Each seed is a random project and a sequence of random batches of edits; of six seeds one is plain,
+one has data files, one has shapes of identity, one changes objects in place, in one modules write into
+each other and one reads attributes of classes. After each batch the hot process is compared with
 a cold start on the same files: if the cold start fails, the hot one must say that something waits to
 be fixed; if it succeeds, nothing may wait and every public value must be the same. No module runs
 twice in a batch, but where imports are circular or come to a circle. A failing seed is shrunk and
@@ -24,7 +24,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from worlds import DATA, MUTABLE, RICH, World
+from worlds import ATTRIBUTES, DATA, MUTABLE, RICH, World
 from writers import Writers
 
 HERE = Path(__file__).resolve().parent
@@ -151,7 +151,7 @@ def play(history, cold):
 
 
 def history_of(seed, edits, is_cached=False):
-    world = Writers(seed) if seed >= WRITING else World(seed)
+    world = Writers(seed) if WRITING <= seed < ATTRIBUTES else World(seed)
     history = [world.files()]
     for _ in range(edits):
         world.edit()
@@ -234,10 +234,12 @@ def main():
     if options.granularity != "module":
         GRANULARITY.append(options.granularity)
     kept = [int(line.split()[0]) for line in (HERE / "seeds.txt").read_text().splitlines() if line[:1].isdigit()]
-    # Of every five worlds one is plain, one has data files, one has shapes of identity, in one statements
-    # change what others have made, in one modules write into each other.
+    # Of every six worlds one is plain, one has data files, one has shapes of identity, in one statements
+    # change what others have made, in one modules write into each other, in one they read attributes of
+    # classes.
+    kinds = (0, DATA, RICH, MUTABLE, WRITING, ATTRIBUTES)
     numbers = range(options.first, options.first + options.count)
-    seeds = [*kept, *(number // 5 + (0, DATA, RICH, MUTABLE, WRITING)[number % 5] for number in numbers)]
+    seeds = [*kept, *(number // 6 + kinds[number % 6] for number in numbers)]
     if options.cached:
         # What such a function returns is the same object each time: others may not change it.
         seeds = [seed for seed in seeds if seed < RICH or DATA <= seed < MUTABLE]

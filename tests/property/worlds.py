@@ -10,9 +10,10 @@ shapes whose identity matters: properties, dataclasses, enumerations, closures, 
 that another module keeps, and edits inside of them. Those from `DATA` on have data files instead,
 `data/d0` to `data/d3` beside the modules and in each package. Modules read them, list the folder and
 ask whether they are there. In those from `MUTABLE` on, statements change objects that others of their
-module have made, under whatever name; modules use nothing but numbers of each other. From `DEEP` on,
-counted from where their kind begins, worlds with shapes and with data have cached functions that come to
-what they use through functions of other modules.
+module have made, under whatever name; modules use nothing but numbers of each other. In those from
+`ATTRIBUTES` on, which have the shapes of `RICH` too, modules read single attributes of each other's
+classes, and pass classes on. From `DEEP` on, counted from where their kind begins, worlds with shapes and
+with data have cached functions that come to what they use through functions of other modules.
 """
 
 import random
@@ -21,6 +22,7 @@ import re
 RICH = 200_000
 DATA = 1_000_000
 MUTABLE = 2_000_000
+ATTRIBUTES = 4_000_000
 DEEP = 8_000
 
 
@@ -34,12 +36,13 @@ class World:
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.is_circular = CIRCULAR <= seed < RICH
-        self.rich = RICH <= seed < DATA
+        self.attributes = seed >= ATTRIBUTES
+        self.rich = RICH <= seed < DATA or self.attributes
         self.modules = {}
         self.broken = {}
         self.counter = 0
         self.has_data = DATA <= seed < MUTABLE
-        self.mutable = seed >= MUTABLE
+        self.mutable = MUTABLE <= seed < ATTRIBUTES
         self.deep = seed >= RICH and seed % RICH >= DEEP
         self.data = {}
         if self.has_data:
@@ -97,6 +100,8 @@ class World:
                     names.append(word[1])
                 elif " = " in line and line[0] in "ILFK":
                     names.append(word[0])
+                elif self.attributes and line.startswith("from ") and " as K" in line:
+                    names.append(line.split()[-1])
         return [name for name in names if name.startswith(kind) and name[0] != "_"]
 
     # Statements.
@@ -118,6 +123,8 @@ class World:
         if self.rich:
             kinds |= {self.rich_class: 3, self.dataclass: 2, self.enumeration: 1, self.closure: 1, self.registry: 1,
                       self.subclass: 2, self.held: 2, self.cached: 1, self.instance: 2}
+        if self.attributes:
+            kinds |= {self.attribute_class: 8, self.attribute_read: 14, self.passed_on: 4}
         return self.random.choices(list(kinds), list(kinds.values()))[0](here, earlier)
 
     def local(self, here, kind):
@@ -368,6 +375,73 @@ class World:
             cached.append(f"def {self.fresh('F')}():\n    return {name}() + 1\n{self.fresh('I')} = {name}()")
         return "\n".join(lines + cached)
 
+    # Attributes of classes that other modules read.
+
+    def attribute_line(self, name, here):
+        return f"    {name} = " + self.random.choice([self.value(here)] * 4 + [
+            f"'text', {self.random.randint(0, 3)}", f"[{self.random.randint(0, 3)}]", "property(lambda self: 1)"])
+
+    def attribute_class(self, here, earlier):
+        """A class with some of four attributes; a base may have others."""
+        bases, elsewhere = self.local(here, "K"), self.pick(earlier, "K")
+        imported, base = "", ""
+        if bases and self.random.random() < 0.3:
+            base = f"({self.random.choice(bases)})"
+        elif elsewhere and self.random.random() < 0.4:
+            imported, base = f"import {elsewhere[0]}\n", f"({elsewhere[0]}.{elsewhere[1]})"
+        lines = [self.attribute_line(name, here) for name in "abcd" if self.random.random() < 0.6]
+        return "\n".join([f"{imported}class {self.fresh('K')}{base}:", f"    A = {self.value(here)}", *lines,
+                          f"    def m(self):\n        return {self.value(here)}"])
+
+    def attribute_read(self, here, earlier):
+        found = self.pick(earlier, "K")
+        if not found:
+            return self.attribute_class(here, earlier)
+        module, name = found
+        attribute = self.random.choice("Aabcd")
+        alias, value, function = self.fresh("k"), self.fresh("L"), self.fresh("F")
+        imported, known = self.random.choice([
+            (f"from {module} import {name} as {alias}", alias),
+            (f"import {module}", f"{module}.{name}"),
+        ])
+        read = f"{known}.{attribute}"
+        return self.random.choice([
+            f"{imported}\ntry:\n    {value} = [{read}]\nexcept AttributeError:\n    {value} = []",
+            f"{imported}\n{value} = [{known}.A, hasattr({known}, '{attribute}')]",
+            f"{imported}\n{value} = [{known}.A]",
+            f"{imported}\ndef {function}():\n    return {known}.A\n{value} = [{function}()]",
+            f"{imported}\ndef {function}():\n    return {known}.A",
+            f"{imported}\ndef {function}(k):\n    return k.A\n{value} = [{function}({known})]",
+            f"{imported}\n{value} = [{known}.A, {known}().m()]",
+            f"{imported}\n{self.fresh('o')} = {known}()\n{value} = [{known}.A]",
+        ])
+
+    def passed_on(self, here, earlier):
+        found = self.pick(earlier, "K")
+        if not found:
+            return self.attribute_class(here, earlier)
+        module, name = found
+        return f"from {module} import {name} as {self.fresh('K')}"
+
+    def reattribute(self):
+        """One attribute of a class is another one, comes or goes."""
+        places = [(m, i) for m in self.modules for i, s in enumerate(self.modules[m]) if "    A = " in s]
+        if not places:
+            return
+        module, index = self.random.choice(places)
+        lines = self.modules[module][index].split("\n")
+        first = next(i for i, line in enumerate(lines) if line.startswith("    A = "))
+        name = self.random.choice("abcd")
+        there = [i for i, line in enumerate(lines) if line.startswith(f"    {name} = ")]
+        line = self.attribute_line(name, [])
+        if not there:
+            lines.insert(first + 1, line)
+        elif self.random.random() < 0.2:
+            del lines[there[0]]
+        else:
+            lines[there[0]] = line
+        self.modules[module][index] = "\n".join(lines)
+
     # Statements about data files.
 
     def data_statement(self, here, earlier):
@@ -409,6 +483,8 @@ class World:
             # run shows nothing.
             kinds |= {self.regrow: 24, self.prune: 12, self.insert: 8, self.revalue: 16, self.repair: 12,
                       self.comment: 3}
+        if self.attributes:
+            kinds |= {self.reattribute: 40}
         for _ in range(self.random.choices([1, 2, 3], [6, 2, 1])[0]):
             if self.has_data and self.random.random() < 0.4:
                 self.edit_data()

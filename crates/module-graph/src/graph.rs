@@ -125,7 +125,8 @@ pub struct ModuleGraph {
     /// By the slot of the node. Inputs have none; a node of a module is never removed, so that its
     /// slot is its own for ever.
     roles: Vec<Option<(ModuleId, Role)>>,
-    /// Outputs and inputs told as changed since [`ModuleGraph::begin_batch`]: the reasons of later runs.
+    /// Outputs and inputs told as changed since [`ModuleGraph::begin_batch`], and loads that were marked
+    /// as out of date themselves: the reasons of later runs.
     changed: FxHashSet<NodeId>,
 }
 
@@ -373,6 +374,7 @@ impl ModuleGraph {
     /// Marks the module itself as out of date.
     pub fn invalidate(&mut self, module: ModuleId) {
         let load = self.load(module);
+        self.changed.insert(load);
         self.core.invalidate(load);
     }
 
@@ -410,6 +412,16 @@ impl ModuleGraph {
     /// Whether any of these has been told as changed in this batch.
     pub fn has_changed(&self, dependencies: &[NodeId]) -> bool {
         dependencies.iter().any(|node| self.changed.contains(node))
+    }
+
+    /// Whether [`ModuleGraph::invalidate`] has marked the module in this batch.
+    pub fn is_invalidated(&self, module: ModuleId) -> bool {
+        self.changed.contains(&self.load(module))
+    }
+
+    /// The node of `what` of the module, if somebody has read it.
+    pub fn output_of(&self, module: ModuleId, what: Read<'_>) -> Option<NodeId> {
+        self.known_output(module, what)
     }
 
     /// The running load of `module` has read these as well: parts of it did not run, and stand for

@@ -52,6 +52,7 @@ enum Event {
     ReadsAttribute,
     Imports,
     Executes,
+    LooksAtFrames,
 }
 
 /// What sqlite puts beside a database while it writes.
@@ -66,6 +67,7 @@ fn event_of(name: &[u8]) -> Option<Event> {
         b"object.__getattr__" => Event::ReadsAttribute,
         b"import" => Event::Imports,
         b"exec" => Event::Executes,
+        b"sys._getframe" | b"sys._current_frames" => Event::LooksAtFrames,
         b"os.rename" => Event::Writes(&[0, 1]),
         b"os.link" | b"os.symlink" => Event::Writes(&[1]),
         _ => return None,
@@ -82,7 +84,7 @@ unsafe extern "C" fn hook(
         let at = |place| *name.add(place).cast::<u8>();
         match at(0) {
             b'o' => matches!(at(1), b'p' | b's' | b'b'),
-            b's' => at(1) == b'q',
+            b's' => matches!(at(1), b'q' | b'y'),
             b'i' => at(1) == b'm',
             b'e' => at(1) == b'x',
             _ => false,
@@ -177,6 +179,14 @@ fn note(py: Python<'_>, event: &Event, arguments: &Bound<'_, PyTuple>) {
             let file = file.ok().and_then(|file| path_of(&file));
             if let Some(file) = file.filter(|file| is_loaded_by_program(py, engine, file)) {
                 engine.note_looked(reader, &file, Look::Content);
+            }
+        }
+        Event::LooksAtFrames => {
+            if let Some(reader) = reads::current()
+                && !frames::is_asking_for_name(py)
+            {
+                // Names are read off a frame without anybody seeing it.
+                engine.state().slots[reader.index()].reads_unseen = true;
             }
         }
         Event::Connects => {

@@ -501,7 +501,10 @@ impl Engine {
         let mut state = self.state();
         if let Some(reader) = reads::recorder() {
             let own = state.graph.read_result(reader, reads);
-            state.slots[reader.index()].executed.extend(own);
+            let slot = &mut state.slots[reader.index()];
+            slot.executed.extend(own);
+            // The code that made it may have been another module's.
+            slot.reads_unseen = true;
         }
         let (Some((module, number)), Some(&node)) = (running, this.node.get()) else {
             return;

@@ -222,7 +222,11 @@ impl Engine {
                 cache.state += 1;
             });
         } else if !was_given || load.is_inner() {
-            self.state().graph.give_result(module, address);
+            let mut state = self.state();
+            state.graph.give_result(module, address);
+            // The code that made it may have been another module's.
+            state.slots[module.index()].reads_unseen = true;
+            drop(state);
             if let Some(state) = with_cache(address, |cache| cache.state) {
                 load.note_given(address, state);
             }

@@ -65,6 +65,15 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Whether `code` is from the file of module `id`.
+    pub(super) fn is_code_of(&self, id: ModuleId, code: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let file = file_of(code)?;
+        let state = self.state();
+        Ok(modules_of(&state.code_files, file).any(|module| module == id))
+    }
+}
+
 /// Which modules have code from which file, by the hash that CPython keeps in the file's name.
 #[derive(Default)]
 pub(super) struct CodeFiles {

@@ -37,8 +37,10 @@ use super::{
     endless::EntryRun,
     entry::Entry,
     errors,
+    excuses::Excuses,
     finder::Finder,
     frames,
+    holders::Known,
     inputs::Inputs,
     listeners::Listeners,
     module_type, own,
@@ -119,6 +121,14 @@ pub(super) struct State {
     /// Objects that a run changed in place. A module that holds one and runs after that has changed,
     /// so they are kept until nothing waits. See [`unify`](super::unify).
     pub(super) in_place: Vec<Py<PyAny>>,
+    /// For each class among them, by address, the members that differ.
+    pub(super) grafts: FxHashMap<usize, BTreeSet<String>>,
+    /// Who need not run for what this batch has told: see [`excuses`](super::excuses).
+    pub(super) excuses: Excuses,
+    /// The modules that have told a name which leads to what was changed in place in this batch.
+    pub(super) passed_on: Vec<ModuleId>,
+    /// Who holds that: see [`holders`](super::holders).
+    pub(super) holders: Known,
     /// A module has run again since the program began.
     pub(super) has_rerun: bool,
     /// The module that is looked at next; see [`release`].
@@ -151,6 +161,7 @@ pub(super) struct Batch {
     included: Vec<PathBuf>,
     interrupted: bool,
     reload_has_begun: bool,
+    excuses: Excuses,
 }
 
 impl State {
@@ -161,6 +172,8 @@ impl State {
         self.graph.begin_batch();
         self.acceptors.begin_batch();
         self.inputs.begin_batch();
+        self.passed_on.clear();
+        self.holders = Known::default();
         Batch {
             update: std::mem::take(&mut self.update),
             edited: std::mem::take(&mut self.edited),
@@ -170,6 +183,7 @@ impl State {
             included: std::mem::take(&mut self.included),
             interrupted: std::mem::take(&mut self.interrupted),
             reload_has_begun: std::mem::take(&mut self.listeners.has_begun),
+            excuses: std::mem::take(&mut self.excuses),
         }
     }
 
@@ -182,6 +196,7 @@ impl State {
         self.included = batch.included;
         self.interrupted = batch.interrupted;
         self.listeners.has_begun = batch.reload_has_begun;
+        self.excuses = batch.excuses;
     }
 
     /// The id of the module `name`, whose slot exists from now on.
@@ -227,6 +242,7 @@ impl State {
             && !self.interrupted
             && !self.graph.modules().any(waits);
         if is_settled {
+            self.grafts.clear();
             std::mem::take(&mut self.in_place)
         } else {
             Vec::new()
@@ -366,6 +382,8 @@ pub(super) struct Slot {
     pub(super) kept: Vec<String>,
     /// The program reads something else under its name: its reads cannot be seen.
     pub(super) is_opaque: bool,
+    /// Its last run may have come to a class, or to its own names, in a way that its code does not show.
+    pub(super) reads_unseen: bool,
     /// It was imported while nothing was loading.
     pub(super) is_root: bool,
     /// Its run is under way and a circular import has acted on what it has bound so far.
@@ -653,6 +671,9 @@ impl Engine {
                 state.graph.record_own(of, what);
                 state.graph.read_own(of, what);
                 drop(state);
+                if what == Read::Everything && !frames::is_making_dataclass(py) {
+                    self.state().slots[reader.index()].reads_unseen = true;
+                }
                 if self.reads_own(py, reader, text) {
                     return Answer::Unknown;
                 }
@@ -726,6 +747,7 @@ impl Engine {
             return;
         };
         let mut state = self.state();
+        state.slots[reader.index()].reads_unseen = true;
         match state.module_at(module) {
             Some(of) if of == reader => {
                 let slot = &mut state.slots[of.index()];

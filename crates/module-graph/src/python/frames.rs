@@ -35,6 +35,19 @@ const PROBERS: [&str; 6] = [
 /// Their functions that tell more.
 const TELLERS: [&str; 5] = ["getmtime", "getatime", "getctime", "getsize", "samefile"];
 
+/// The standard modules that ask for their caller's frame, for the name of its module or its place.
+const NAMERS: [&str; 9] = [
+    "abc",
+    "collections",
+    "dataclasses",
+    "enum",
+    "functools",
+    "logging",
+    "types",
+    "typing",
+    "warnings",
+];
+
 /// Learns which frames are the import system's.
 pub(super) fn learn(py: Python<'_>) -> PyResult<()> {
     let mut known = Vec::new();
@@ -111,6 +124,28 @@ pub(super) fn is_probing(py: Python<'_>) -> bool {
 pub(super) fn is_inspecting(py: Python<'_>) -> bool {
     let name = Frame::current(py).and_then(|frame| frame.module_name());
     name.is_some_and(|name| name == "inspect")
+}
+
+/// The code that runs, and the byte in it of the instruction that does.
+pub(super) fn instruction(py: Python<'_>) -> Option<(Bound<'_, PyAny>, usize)> {
+    let frame = Frame::current(py)?;
+    // SAFETY: the frame is alive.
+    let place = unsafe { ffi::PyFrame_GetLasti(frame.0.as_ptr().cast()) };
+    Some((frame.code(), usize::try_from(place).ok()?))
+}
+
+/// Whether it is one of the standard modules that ask for a frame's names to learn whose it is, that
+/// runs.
+pub(super) fn is_asking_for_name(py: Python<'_>) -> bool {
+    let name = Frame::current(py).and_then(|frame| frame.module_name());
+    name.is_some_and(|name| NAMERS.contains(&name.as_str()))
+}
+
+/// Whether `dataclasses` is at work, which looks into the class's module for nothing but what an
+/// annotation's text could mean to itself.
+pub(super) fn is_making_dataclass(py: Python<'_>) -> bool {
+    let name = Frame::current(py).and_then(|frame| frame.module_name());
+    name.is_some_and(|name| name == "dataclasses")
 }
 
 /// The names of the module whose code runs.

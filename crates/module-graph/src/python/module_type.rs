@@ -96,6 +96,9 @@ unsafe extern "C" fn getattro(
             let dict = ffi::PyModule_GetDict(module);
             let found = ffi::PyDict_GetItemWithError(dict, name);
             if !found.is_null() {
+                if ffi::PyType_Check(found) != 0 {
+                    reads::note_class(module, name);
+                }
                 return ffi::Py_NewRef(found);
             }
             if !ffi::PyErr_Occurred().is_null() {

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use pyo3::{
     prelude::*,
-    types::{PyBytes, PyDict, PyTuple},
+    types::{PyBytes, PyDict, PyString, PyTuple},
 };
 
 use super::own;
@@ -35,6 +35,25 @@ pub(super) struct Opcodes {
     takes_constant: Vec<u8>,
     /// Those that go on elsewhere.
     jumps: Vec<u8>,
+    /// Those whose argument is an index in `co_names`, shifted or not.
+    takes_name: Vec<u8>,
+}
+
+/// What one instruction does with a name or a constant.
+pub(super) enum Step<'py> {
+    /// Looks the name up in the module, or may. `true`: to call what it finds.
+    Load(Bound<'py, PyString>, bool),
+    /// Reads the attribute of what the instruction before has found.
+    Attribute(Bound<'py, PyString>),
+    /// Takes the name out of the module that is being imported.
+    ImportFrom(Bound<'py, PyString>),
+    Store(Store, Bound<'py, PyString>),
+    /// Imports the module of that name.
+    Import(Bound<'py, PyString>),
+    /// Does something else with the name.
+    Other(Bound<'py, PyString>),
+    Constant(Bound<'py, PyAny>),
+    Nothing,
 }
 
 /// One instruction, with its constant if it loads one.
@@ -97,6 +116,7 @@ impl Opcodes {
             extended_argument: number("EXTENDED_ARG")?,
             takes_constant: list("hasconst")?,
             jumps: [list("hasjrel")?, list("hasjabs")?].concat(),
+            takes_name: list("hasname")?,
         };
         Ok(OPCODES.get_or_init(|| opcodes))
     }
@@ -186,6 +206,88 @@ impl Opcodes {
         })?;
         found.extend(others.into_iter().map(|((), name)| name));
         Ok(found)
+    }
+
+    /// What `code` does with names and constants, instruction by instruction.
+    pub(super) fn steps<'py>(&self, code: &Bound<'py, PyAny>) -> PyResult<Vec<Step<'py>>> {
+        let py = code.py();
+        let list = |name| PyResult::Ok(code.getattr(name)?.cast_into::<PyTuple>()?);
+        let names = list(pyo3::intern!(py, "co_names"))?;
+        let constants = list(pyo3::intern!(py, "co_consts"))?;
+        let name = |index| PyResult::Ok(names.get_item(index)?.cast_into::<PyString>()?);
+        let bytes = code
+            .getattr(pyo3::intern!(py, "co_code"))?
+            .cast_into::<PyBytes>()?;
+        let mut found = Vec::new();
+        let mut high = 0;
+        for unit in bytes.as_bytes().chunks_exact(2) {
+            let argument = (high << 8) | usize::from(unit[1]);
+            let opcode = unit[0];
+            let is_extended = opcode == self.extended_argument;
+            high = if is_extended { argument } else { 0 };
+            if is_extended || opcode == self.cache || opcode == self.nothing {
+                continue;
+            }
+            found.push(if opcode == self.load_global {
+                Step::Load(name(argument >> 1)?, argument & 1 == 1)
+            } else if opcode == self.load_name || opcode == self.load_from_dict_or_globals {
+                Step::Load(name(argument)?, false)
+            } else if opcode == self.load_attr {
+                Step::Attribute(name(argument >> self.attr_shift)?)
+            } else if opcode == self.load_method {
+                Step::Attribute(name(argument)?)
+            } else if opcode == self.import_from {
+                Step::ImportFrom(name(argument)?)
+            } else if opcode == self.store_name {
+                Step::Store(Store::Local, name(argument)?)
+            } else if opcode == self.store_global {
+                Step::Store(Store::Global, name(argument)?)
+            } else if opcode == self.import_name {
+                Step::Import(name(argument)?)
+            } else if opcode == self.load_super_attr {
+                Step::Other(name(argument >> 2)?)
+            } else if self.takes_name.contains(&opcode) {
+                Step::Other(name(argument)?)
+            } else if self.takes_constant.contains(&opcode) {
+                Step::Constant(constants.get_item(argument)?)
+            } else {
+                Step::Nothing
+            });
+        }
+        Ok(found)
+    }
+
+    /// The name that the instruction of `code` at the byte `place` reads as an attribute or imports.
+    pub(super) fn name_read_at<'py>(
+        &self,
+        code: &Bound<'py, PyAny>,
+        place: usize,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = code.py();
+        let bytes = code
+            .getattr(pyo3::intern!(py, "co_code"))?
+            .cast_into::<PyBytes>()?;
+        let bytes = bytes.as_bytes();
+        let Some(&[opcode, low]) = bytes.get(place..place + 2) else {
+            return Ok(None);
+        };
+        let shift = if opcode == self.load_attr {
+            self.attr_shift
+        } else if opcode == self.load_method || opcode == self.import_from {
+            0
+        } else {
+            return Ok(None);
+        };
+        let mut argument = usize::from(low);
+        let before = bytes[..place].rchunks_exact(2);
+        let extended = before.take_while(|unit| unit[0] == self.extended_argument);
+        for (unit, position) in extended.zip(1..4) {
+            argument |= usize::from(unit[1]) << (8 * position);
+        }
+        let names = code
+            .getattr(pyo3::intern!(py, "co_names"))?
+            .cast_into::<PyTuple>()?;
+        Ok(names.get_item(argument >> shift).ok())
     }
 
     /// What `select` takes of each instruction, with the name that its index stands for.

@@ -107,14 +107,14 @@ impl<'py> Reach<'py> {
 }
 
 /// Whether the object can hold anything: a quick look, before it is remembered.
-fn can_hold(object: Address) -> bool {
+pub(super) fn can_hold(object: Address) -> bool {
     // SAFETY: the object is alive: its holder is.
     unsafe { ffi::PyObject_IS_GC(object) != 0 }
 }
 
 /// Whether what the object holds belongs to its holders: modules, namespaces and built-in types are
 /// read by name.
-fn is_followed(object: Address) -> bool {
+pub(super) fn is_followed(object: Address) -> bool {
     // SAFETY: the object is alive: its holder is.
     unsafe {
         if ffi::PyModule_Check(object) != 0 {

@@ -645,6 +645,27 @@ pub(super) unsafe fn note_fallback(module: *mut ffi::PyObject) {
     let _ = unsafe { note(module, name.as_ptr()) };
 }
 
+/// Notes that the class under `name` of `module` is about to be given to whoever reads it.
+///
+/// # Safety
+///
+/// As for [`note`].
+pub(super) unsafe fn note_class(module: *mut ffi::PyObject, name: *mut ffi::PyObject) {
+    let Some(load) = current_load() else { return };
+    let reader = load.module;
+    // SAFETY: the caller's promise; the string is borrowed for the length of this call.
+    let (py, name) = unsafe {
+        let py = Python::assume_attached();
+        (py, Bound::from_borrowed_ptr(py, name))
+    };
+    // A panic must not cross into C. The class has been noted as read whatever comes of this.
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        if let (Some(engine), Ok(name)) = (Engine::get(), name.cast_into::<PyString>()) {
+            engine.class_was_read(py, reader, module as usize, &name);
+        }
+    }));
+}
+
 #[cold]
 unsafe fn note_first(module: *mut ffi::PyObject, name: *mut ffi::PyObject) -> Noted {
     let Some(load) = LOADS.with_borrow(|loads| loads.last().cloned()) else {

@@ -21,6 +21,7 @@ use super::{
     caches, calls,
     engine::Engine,
     errors,
+    excuses::Told,
     namespace::{Snapshot, is_special},
     reads,
     recorder::{BoundNames, Recorder},
@@ -159,6 +160,7 @@ impl Engine {
         let mut hidden = Vec::new();
         let mut executed;
         let mut looked_into;
+        let excuse;
         let last_steps;
         let carried;
         let (object, old_code) = {
@@ -183,14 +185,19 @@ impl Engine {
             };
             let mut state = self.state();
             state.graph.start(id);
+            let state = &mut *state;
+            excuse = state.excuses.remove(&id);
             let slot = &mut state.slots[id.index()];
             executed = std::mem::take(&mut slot.executed);
             looked_into = std::mem::take(&mut slot.looked_into);
+            // What a statement has done that is left out stands.
+            slot.reads_unseen &= carried.is_some();
             (
                 slot.object.as_ref().map(|object| object.clone_ref(py)),
                 slot.code.as_ref().map(|code| code.clone_ref(py)),
             )
         };
+        drop(excuse);
         self.enter_circle(id);
         self.begin_cached(id);
         self.begin_writes(py, id);
@@ -382,6 +389,9 @@ impl Engine {
         {
             let mut state = self.state();
             state.in_place.extend(changes.in_place);
+            for (class, members) in changes.grafts {
+                state.grafts.entry(class).or_default().extend(members);
+            }
             for unit in &changes.units {
                 state.graph.code_changed(id, unit);
             }
@@ -392,6 +402,14 @@ impl Engine {
         if let Some(partial) = partial {
             code = self.end_partial(id, partial, &code, &changed)?;
         }
+        self.excuse_readers(&Told {
+            module: id,
+            namespace: &namespace,
+            old: old_code.bind(py),
+            new: &code,
+            changed: &changed,
+            reached: &changes.reached,
+        })?;
         self.tell_executors(id, old_code.bind(py), &code, &changed)?;
         self.keep(id, code, Some(new), Some(recorded));
         Ok(changed)

@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use super::{
     endless::Tracking,
     engine::{Engine, State},
+    errors::forgive,
     mark::mark,
     reads,
     release::PER_UPDATE,
@@ -47,18 +48,19 @@ pub(super) fn update(engine: &'static Engine, py: Python<'_>, files: Vec<PathBuf
     engine.end_batch();
     engine.clear_outdated_caches(py);
 
-    let (done, has_begun, in_place) = {
+    let (done, has_begun, in_place, excuses) = {
         let mut state = engine.state();
         (
             std::mem::take(&mut state.update),
             std::mem::take(&mut state.listeners.has_begun),
             state.take_settled_objects(),
+            std::mem::take(&mut state.excuses),
         )
     };
     if engine.is_entry_running() {
         engine.state().resume_batch(around);
     }
-    drop(in_place);
+    drop((in_place, excuses));
     engine.let_go_of_dropped(py, PER_UPDATE);
     let update = Update {
         // A batch that only made something be tried again is reported by its files all the same.
@@ -202,6 +204,14 @@ impl Batch<'_> {
         !(has_run && state.graph.state(module) == NodeState::Dirty)
     }
 
+    /// Ends the turn of a module that is [excused](super::excuses).
+    fn needs_no_run(&self, module: ModuleId) -> bool {
+        let excused = forgive(self.py, self.engine.excused(self.py, module)).flatten();
+        let Some(names) = excused else { return false };
+        let passed = self.engine.pass_on(self.py, module, &names);
+        forgive(self.py, passed).is_some()
+    }
+
     /// A module that is not loaded cannot run by itself: whoever imports it will load it.
     fn skip_unloaded(&self, module: ModuleId) {
         let mut state = self.engine.state();
@@ -253,6 +263,9 @@ impl Host for Batch<'_> {
             return self.skip_unloaded(module);
         }
         if self.engine.accepts(self.py, module) || self.runs_inside_another(module) {
+            return;
+        }
+        if self.needs_no_run(module) {
             return;
         }
         let reason = self.reason(module);

@@ -41,7 +41,10 @@ use pyo3::{
 };
 use rustc_hash::FxHashSet;
 
-pub(super) use self::abstract_classes::is_abstract;
+pub(super) use self::{
+    abstract_classes::is_abstract,
+    classes::{is_judgement, weak_references},
+};
 use self::{
     apply::Applied,
     matching::{Match, Matcher},
@@ -56,8 +59,12 @@ pub(super) struct Changes {
     pub(super) names: Vec<String>,
     /// The definitions that stayed and do something else when they are called.
     pub(super) units: Vec<String>,
+    /// Those of the names that hold what they held, and through it an object with other contents.
+    pub(super) reached: Vec<String>,
     /// The objects that stayed and have other contents.
     pub(super) in_place: Vec<Py<PyAny>>,
+    /// For each class among them, by address, the members that differ.
+    pub(super) grafts: Vec<(usize, Vec<String>)>,
 }
 
 /// Compares the values of `namespace` with those of `before`, puts old objects back where they can
@@ -80,15 +87,18 @@ pub(super) fn unify<'py>(
     forget_results(&mut applied);
     let mut in_place: FxHashSet<usize> = addresses(&applied.in_place);
     in_place.extend(changed_before.iter().map(|object| object.as_ptr() as usize));
+    let mut reached = Vec::new();
     if !in_place.is_empty() {
-        names.extend(Reach::of(namespace)?.names_to(&in_place)?);
+        reached = Reach::of(namespace)?.names_to(&in_place)?;
+        reached.retain(|name| names.binary_search(name).is_err());
+        names.extend(reached.iter().cloned());
         names.sort_unstable();
-        names.dedup();
     }
     drop(paused);
     apply::free_classes(&matcher);
     let Applied {
         in_place,
+        grafts,
         mut units,
         ..
     } = applied;
@@ -98,7 +108,9 @@ pub(super) fn unify<'py>(
     Ok(Changes {
         names,
         units,
+        reached,
         in_place: unbind(in_place),
+        grafts,
     })
 }
 

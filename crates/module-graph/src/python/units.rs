@@ -70,6 +70,15 @@ pub(super) fn changed(
     Ok(found)
 }
 
+/// The code objects of each of the units.
+pub(super) fn codes_of<'py>(
+    units: &[Arc<str>],
+    code: &Bound<'py, PyAny>,
+) -> PyResult<Vec<Vec<Bound<'py, PyAny>>>> {
+    let tree = Units::of(code)?;
+    Ok(units.iter().map(|unit| tree.codes(unit).to_vec()).collect())
+}
+
 /// Which of the units have one of `names` in their code.
 pub(super) fn that_mention(
     units: &[Arc<str>],
@@ -103,7 +112,7 @@ pub(super) fn mentions(code: &Bound<'_, PyAny>, names: &[&str]) -> PyResult<bool
 }
 
 /// Whether `changed` holds the top-level name that the unit is part of.
-fn is_named(unit: &str, changed: &FxHashSet<&str>) -> bool {
+pub(super) fn is_named(unit: &str, changed: &FxHashSet<&str>) -> bool {
     changed.contains(unit.split('.').next().unwrap_or(unit))
 }
 

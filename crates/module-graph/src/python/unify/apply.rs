@@ -28,6 +28,8 @@ use super::{
 pub(super) struct Applied<'py> {
     /// Those in which readers find something else than before.
     pub(super) in_place: Vec<Bound<'py, PyAny>>,
+    /// For each class among them, by address, the members that differ.
+    pub(super) grafts: Vec<(usize, Vec<String>)>,
     /// The functions that do something else when they are called.
     pub(super) patched: Vec<Bound<'py, PyAny>>,
     /// The definitions of the module among them, as units.
@@ -58,6 +60,8 @@ pub(super) fn apply<'py>(matcher: &Matcher<'py>, turns: &[Address]) -> PyResult<
                 }
                 if edit.is_grafted() {
                     applied.in_place.push(pair.old.clone());
+                    let members = edit.members_that_differ()?;
+                    applied.grafts.push((pair.old.as_ptr() as usize, members));
                 }
             }
         }

@@ -46,11 +46,21 @@ pub(super) enum MemberState {
 impl ClassEdit<'_> {
     /// Whether readers of the class find something else in it.
     pub(super) fn is_grafted(&self) -> bool {
-        self.is_reordered
-            || self
-                .members
-                .iter()
-                .any(|member| matches!(member.state, MemberState::Taken | MemberState::Dropped))
+        self.is_reordered || self.members.iter().any(Member::differs)
+    }
+
+    /// The names under which readers of the class find something else, or nothing any more.
+    pub(super) fn members_that_differ(&self) -> PyResult<Vec<String>> {
+        let differing = self.members.iter().filter(|member| member.differs());
+        differing
+            .map(|member| Ok(member.name.to_cow()?.into_owned()))
+            .collect()
+    }
+}
+
+impl Member<'_> {
+    fn differs(&self) -> bool {
+        matches!(self.state, MemberState::Taken | MemberState::Dropped)
     }
 }
 
@@ -239,7 +249,7 @@ fn is_judged(class: &Bound<'_, PyType>) -> PyResult<bool> {
 }
 
 /// Whether a weak reference is the memory of an abstract class.
-pub(super) fn is_judgement(weak: &Bound<'_, PyAny>) -> PyResult<bool> {
+pub(in super::super) fn is_judgement(weak: &Bound<'_, PyAny>) -> PyResult<bool> {
     let callback = weak.getattr("__callback__")?;
     Ok(callback.is_exact_instance_of::<pyo3::types::PyCFunction>()
         && callback
@@ -285,7 +295,7 @@ fn are_twins(class: &Bound<'_, PyType>, other: &Bound<'_, PyType>) -> PyResult<b
 }
 
 /// The weak references to an object.
-pub(super) fn weak_references<'py>(
+pub(in super::super) fn weak_references<'py>(
     object: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, pyo3::types::PyIterator>> {
     own::import(object.py(), "_weakref")?
@@ -297,8 +307,7 @@ pub(super) fn weak_references<'py>(
 fn changes_protocol(members: &[Member<'_>]) -> PyResult<bool> {
     for member in members {
         let name = member.name.to_cow()?;
-        let is_moved = matches!(member.state, MemberState::Taken | MemberState::Dropped);
-        if is_moved && name.starts_with("__") {
+        if member.differs() && name.starts_with("__") {
             return Ok(true);
         }
     }
