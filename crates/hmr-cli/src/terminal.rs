@@ -131,7 +131,10 @@ mod imp {
             handle(libc::SIGTSTP, stop);
             handle(libc::SIGCONT, go_on);
             IS_CHANGED.store(true, Ordering::Release);
-            libc::tcsetattr(KEYBOARD, libc::TCSANOW, &raw const raw);
+        }
+        if !set_modes(libc::TCSANOW, &raw) {
+            end();
+            return Err(Unfit::Absent);
         }
         Ok(())
     }
@@ -154,9 +157,29 @@ mod imp {
     fn restore(how: c_int) {
         if IS_CHANGED.swap(false, Ordering::AcqRel) && is_in_foreground() {
             // SAFETY: the modes were written before the flag was set.
-            unsafe { libc::tcsetattr(KEYBOARD, how, (*MODES.0.get()).as_ptr()) };
+            set_modes(how, unsafe { (*MODES.0.get()).assume_init_ref() });
         }
     }
+
+    /// `false`: the shell has put the process into the background meanwhile. That would stop it here, where
+    /// it has nothing to ask of the terminal.
+    fn set_modes(how: c_int, modes: &libc::termios) -> bool {
+        // SAFETY: valid actions, of which the handler does nothing; without `SA_RESTART` the call ends.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            let mut before: libc::sigaction = std::mem::zeroed();
+            let handler: extern "C" fn(c_int) = ignore;
+            action.sa_sigaction = handler as usize;
+            action.sa_flags = libc::SA_ONSTACK;
+            libc::sigemptyset(&raw mut action.sa_mask);
+            libc::sigaction(libc::SIGTTOU, &raw const action, &raw mut before);
+            let is_done = libc::tcsetattr(KEYBOARD, how, modes) == 0;
+            libc::sigaction(libc::SIGTTOU, &raw const before, ptr::null_mut());
+            is_done
+        }
+    }
+
+    extern "C" fn ignore(_signal: c_int) {}
 
     /// # Safety
     ///
