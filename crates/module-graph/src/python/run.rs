@@ -30,7 +30,7 @@ use super::{
     stamp::FileStamp,
     statements::{Carried, Partial},
     sys_modules::sys_modules,
-    units,
+    threads, units,
 };
 use crate::{ModuleId, ModuleName, Read, Reason};
 
@@ -488,7 +488,11 @@ impl Engine {
             }
             Err(error) => {
                 self.entry_runs(id, None);
-                before.map_or(Ok(Vec::new()), Snapshot::restore)?;
+                // Ctrl-C ends the program, and its threads go on until the process ends.
+                let is_ending = error.is_instance_of::<PyKeyboardInterrupt>(py);
+                if !is_ending || threads::is_alone(py) {
+                    before.map_or(Ok(Vec::new()), Snapshot::restore)?;
+                }
                 Err(error)
             }
         }
